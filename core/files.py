@@ -1,0 +1,134 @@
+"""Reading and writing files so that a reader never meets half a record."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from core.errors import RecordError
+
+
+def write_whole(path: Path, text: str, mode: int = 0o644, durable: bool = True) -> None:
+    """Replace the file in one step: a reader sees the old text or the new.
+
+    `durable` makes it survive a power cut; a heartbeat can do without.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+    aside.replace(path)
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside the folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save_json(
+    path: Path, record: dict[str, Any], mode: int = 0o644, durable: bool = True
+) -> None:
+    """Replace a JSON record; refuses NaN, which browsers cannot read back."""
+    write_whole(path, json.dumps(record, indent=1, allow_nan=False) + "\n", mode, durable)
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """The JSON record in the file.
+
+    Raises FileNotFoundError, or RecordError when the file holds no JSON object.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path} holds no readable JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise RecordError(f"{path} holds a {type(record).__name__}, not a JSON object")
+    return record
+
+
+def append_json_line(path: Path, record: dict[str, Any]) -> None:
+    """Append one record as one line, in a single write."""
+    line = json.dumps(record, allow_nan=False) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def read_complete_lines(path: Path, offset: int = 0) -> tuple[list[str], int]:
+    """The lines from byte `offset` on that end in a newline, and the offset to go on from.
+
+    A line still being written is left for the next call. A missing file has no lines.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], offset
+    end = data.rfind(b"\n") + 1
+    return data[:end].decode("utf-8", errors="replace").splitlines(), offset + end
+
+
+def parse_json_lines(lines: list[str]) -> list[dict[str, Any]]:
+    """The JSON objects among the lines; a torn or foreign line is left out."""
+    records = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
+
+
+def read_tail(path: Path, size_bytes: int = 64 * 1024) -> str:
+    """The last `size_bytes` of a text file, from the first whole line on; empty when missing."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - size_bytes))
+            data = file.read(size_bytes)
+    except FileNotFoundError:
+        return ""
+    if end > size_bytes:
+        data = data[data.find(b"\n") + 1 :]
+    return data.decode("utf-8", errors="replace")
+
+
+def read_untrusted(path: Path, max_bytes: int) -> bytes:
+    """The content of a file that anyone may have put there.
+
+    Raises RecordError for a link, a folder, a pipe, a second name of another file, or a file
+    that is too large; never blocks, and reads what it checked.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise RecordError(f"{path.name} cannot be opened: {error.strerror}") from error
+    try:
+        _require_plain(path.name, os.fstat(descriptor), max_bytes)
+        return os.read(descriptor, max_bytes)
+    finally:
+        os.close(descriptor)
+
+
+def _require_plain(name: str, info: os.stat_result, max_bytes: int) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise RecordError(f"{name} is not a plain file")
+    if info.st_nlink != 1:
+        raise RecordError(f"{name} is a second name of another file; copy it instead")
+    if info.st_size > max_bytes:
+        raise RecordError(f"{name} has {info.st_size:,} bytes; at most {max_bytes:,} are read")

@@ -1,0 +1,201 @@
+"""Where every file lies. Each name is spelled here and nowhere else."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+WORKSPACE_VARIABLE = "LLM_TRAINER_WORKSPACE"
+CODE_ROOT = Path(__file__).resolve().parent.parent
+
+
+def find_workspace() -> "Workspace":
+    """The workspace named by `LLM_TRAINER_WORKSPACE`, else the folder that holds the code."""
+    return Workspace(Path(os.environ.get(WORKSPACE_VARIABLE) or CODE_ROOT).resolve())
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The root that holds runs, uploads, configs and models."""
+
+    root: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def queue(self) -> Path:
+        return self.runs / "queue"
+
+    @property
+    def rejected(self) -> Path:
+        return self.runs / "rejected"
+
+    @property
+    def prepared(self) -> Path:
+        return self.runs / ".prepared"
+
+    @property
+    def sandbox(self) -> "SandboxPaths":
+        return SandboxPaths(self.runs / ".sandbox")
+
+    @property
+    def model_checks(self) -> Path:
+        return self.runs / ".model_checks"
+
+    @property
+    def heartbeat(self) -> Path:
+        return self.runs / "daemon.json"
+
+    @property
+    def daemon_lock(self) -> Path:
+        return self.runs / ".daemon.lock"
+
+    @property
+    def daemon_log(self) -> Path:
+        return self.runs / "daemon.log"
+
+    @property
+    def gpu(self) -> Path:
+        return self.runs / "gpu"
+
+    def gpu_day(self, day: date) -> Path:
+        return self.gpu / f"{day.isoformat()}.csv"
+
+    @property
+    def uploads(self) -> Path:
+        return self.root / "uploads"
+
+    @property
+    def configs(self) -> Path:
+        return self.root / "configs"
+
+    @property
+    def presets(self) -> Path:
+        return self.configs / "presets"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.configs / "models.yaml"
+
+    @property
+    def settings(self) -> Path:
+        return self.configs / "settings.yaml"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    def run(self, run_id: str) -> "RunPaths":
+        return RunPaths(self.runs / run_id)
+
+    def dataset(self, name: str) -> "DatasetPaths":
+        return DatasetPaths(self.uploads / name)
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Every file of one run."""
+
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+    @property
+    def spec(self) -> Path:
+        return self.folder / "spec.yaml"
+
+    @property
+    def axolotl_config(self) -> Path:
+        return self.folder / "axolotl.yaml"
+
+    @property
+    def status(self) -> Path:
+        return self.folder / "status.json"
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "train.log"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    @property
+    def exit(self) -> Path:
+        return self.folder / "exit.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / ".lock"
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
+
+    @property
+    def requests(self) -> Path:
+        return self.folder / "requests"
+
+    @property
+    def previews(self) -> Path:
+        return self.folder / "previews"
+
+    def checkpoint(self, step: int) -> Path:
+        return self.output / f"checkpoint-{step}"
+
+
+@dataclass(frozen=True)
+class DatasetPaths:
+    """Every file of one dataset."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def original(self, extension: str) -> Path:
+        return self.folder / f"original.{extension}"
+
+    @property
+    def card(self) -> Path:
+        return self.folder / "dataset.yaml"
+
+    @property
+    def train(self) -> Path:
+        return self.folder / "train.jsonl"
+
+    @property
+    def validation(self) -> Path:
+        return self.folder / "validation.jsonl"
+
+
+@dataclass(frozen=True)
+class SandboxPaths:
+    """Every file of the sandbox, the process that holds a loaded model."""
+
+    folder: Path
+
+    @property
+    def wanted(self) -> Path:
+        return self.folder / "wanted.yaml"
+
+    @property
+    def server(self) -> Path:
+        return self.folder / "server.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "sandbox.log"
