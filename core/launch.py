@@ -1,0 +1,13 @@
+"""How the daemon tells a trainer's processes what to do: variables in their environment.
+
+The first also marks every process of a run, wherever it hides, so that cancelling finds it.
+"""
+
+RUN_FOLDER_VARIABLE = "LLM_TRAINER_RUN"
+"""The run's folder."""
+
+ATTEMPT_VARIABLE = "LLM_TRAINER_ATTEMPT"
+"""Which attempt of the run this is, from 1."""
+
+RANKS_VARIABLE = "LLM_TRAINER_RANKS"
+"""How many processes train together."""

@@ -1,0 +1,142 @@
+"""The one door through which pages and people's tools see runs, and say what they wish."""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.clock import now_text
+from core.errors import RecordError, SpecError
+from core.files import load_json, write_whole
+from core.paths import RunPaths, Workspace
+from core.phase import Phase, Verb
+from core.safe_yaml import dump_yaml
+from core.spec import FILE_NAME, RunSpec, parse_spec
+from core.status import RunStatus, from_record
+
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it stands on disk."""
+
+    paths: RunPaths
+    status: RunStatus
+
+    @property
+    def run_id(self) -> str:
+        return self.status.run_id
+
+    def load_spec(self) -> RunSpec:
+        """What was asked for. Raises SpecError or OSError when it is unreadable."""
+        return parse_spec(self.paths.spec.read_bytes(), self.status.name)
+
+    def checkpoints(self) -> list[int]:
+        """The steps of the complete checkpoints, oldest first.
+
+        A checkpoint is complete when it has `trainer_state.json`, which is written last.
+        """
+        steps = [
+            int(folder.name.removeprefix("checkpoint-"))
+            for folder in self.paths.output.glob("checkpoint-*")
+            if folder.name.removeprefix("checkpoint-").isdigit()
+            and (folder / "trainer_state.json").is_file()
+        ]
+        return sorted(steps)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A spec that could not run, and why."""
+
+    path: Path
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+class Store:
+    """Reads every record of a workspace; writes specs into the queue and requests to runs."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    def runs(self) -> list[Run]:
+        """Every readable run, the newest first."""
+        found = [self.find_run(path.parent.name) for path in self.workspace.runs.glob("*/status.json")]
+        return sorted((run for run in found if run), key=lambda run: run.run_id, reverse=True)
+
+    def find_run(self, run_id: str) -> Run | None:
+        """The run, or None when there is none or its record cannot be read."""
+        if not RUN_ID.fullmatch(run_id):
+            return None
+        paths = self.workspace.run(run_id)
+        try:
+            return Run(paths, from_record(load_json(paths.status)))
+        except (OSError, RecordError):
+            return None
+
+    def runs_in(self, *phases: Phase) -> list[Run]:
+        """The runs in one of the phases, the newest first."""
+        return [run for run in self.runs() if run.status.phase in phases]
+
+    def queue(self) -> list[Run]:
+        """The waiting runs, in the order in which they will start."""
+        return sorted(self.runs_in(Phase.QUEUED), key=lambda run: run.status.position)
+
+    def dropped(self) -> list[Path]:
+        """Specs in the queue folder that the daemon has not taken yet."""
+        return sorted(
+            path for path in self.workspace.queue.glob("*") if FILE_NAME.fullmatch(path.name)
+        )
+
+    def rejected(self) -> list[Rejected]:
+        """Specs that could not run, the newest first."""
+        paths = [
+            path for path in self.workspace.rejected.glob("*") if FILE_NAME.fullmatch(path.name)
+        ]
+        paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        return [Rejected(path, _read(path.with_name(f"{path.name}.reason.txt"))) for path in paths]
+
+    def submit(self, name: str, text: str) -> Path:
+        """Drop a spec into the queue as `<name>.yaml`; a number is added if the name is taken."""
+        stem = slug(name)
+        if not stem:
+            raise SpecError("The name of a run needs a letter or a digit.")
+        self.workspace.queue.mkdir(parents=True, exist_ok=True)
+        path = self.workspace.queue / f"{stem}.yaml"
+        number = 2
+        while path.exists():
+            path = self.workspace.queue / f"{stem}-{number}.yaml"
+            number += 1
+        write_whole(path, text)
+        return path
+
+    def request(self, run_id: str, verb: Verb, by: str = "") -> Path:
+        """Ask the daemon to do something to a run."""
+        folder = self.workspace.run(run_id).requests
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{time.time_ns()}-{verb}.yaml"
+        write_whole(path, dump_yaml({"verb": verb.value, "by": by, "at": now_text()}))
+        return path
+
+    def requested(self, run_id: str) -> list[Verb]:
+        """What has been asked of a run and not been answered yet, the oldest first."""
+        names = sorted(path.stem for path in self.workspace.run(run_id).requests.glob("*.yaml"))
+        words = [name.partition("-")[2] for name in names]
+        return [Verb(word) for word in words if word in set(Verb)]
+
+
+def slug(name: str) -> str:
+    """The name as it may stand in a file name: lower case, digits, dots and dashes."""
+    return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")[:48]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,3 @@
+"""The version of this program, as pyproject.toml and the heartbeat have it."""
+
+VERSION = "0.1.0"
