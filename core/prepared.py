@@ -1,0 +1,72 @@
+"""The key of prepared (tokenised) data: made of contents, never of paths.
+
+Axolotl's own key holds the path of a dataset but not its content, so it would train on old rows
+after a file changed. Each key therefore gets a `dataset_prepared_path` of its own.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from core.spec_sources import is_local, local_data_files, resolve
+
+TOKENIZER_FILES = (
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "spiece.model",
+    "*.jinja",
+)
+
+IRRELEVANT_KEYS = frozenset(
+    """output_dir dataset_prepared_path plugins learning_rate num_epochs max_steps micro_batch_size
+    gradient_accumulation_steps optimizer optim_args lr_scheduler lr_scheduler_kwargs weight_decay
+    warmup_steps warmup_ratio logging_steps save_steps save_strategy save_total_limit eval_steps
+    eval_strategy bf16 fp16 tf32 adapter load_in_4bit load_in_8bit gradient_checkpointing
+    resume_from_checkpoint auto_resume_from_checkpoints max_grad_norm flash_attention
+    dataset_num_proc dataloader_num_workers""".split()
+)
+"""Keys that do not change what the prepared rows are. An unknown key counts as relevant."""
+
+
+class ContentHasher:
+    """SHA-256 of files; a file that has not changed since it was read is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, int, int, int], str] = {}
+
+    def hash(self, file: Path) -> str:
+        """The file's SHA-256 in hexadecimal."""
+        stat = file.stat()
+        key = (file, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if key not in self._known:
+            with file.open("rb") as stream:
+                self._known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+        return self._known[key]
+
+
+def prepared_key(config: dict[str, Any], root: Path, hasher: ContentHasher) -> str:
+    """32 hexadecimal digits that change with the data, the tokenizer or a key that matters."""
+    parts = {
+        "data": [hasher.hash(file) for file in local_data_files(config, root)],
+        "tokenizer": _tokenizer_parts(config, root, hasher),
+        "config": {
+            key: value
+            for key, value in sorted(config.items())
+            if key not in IRRELEVANT_KEYS and not key.startswith("lora_")
+        },
+    }
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _tokenizer_parts(config: dict[str, Any], root: Path, hasher: ContentHasher) -> list[str]:
+    source = str(config.get("tokenizer_config") or config["base_model"])
+    if not is_local(source, root):
+        return [source, str(config.get("revision_of_model", ""))]
+    folder = resolve(source, root)
+    files = {file for pattern in TOKENIZER_FILES for file in folder.glob(pattern)}
+    return [f"{file.name}:{hasher.hash(file)}" for file in sorted(files) if file.is_file()]

@@ -1,0 +1,1 @@
+"""What runs inside a child process: the training itself, the sandbox, the starter."""
