@@ -1,0 +1,48 @@
+"""How the trainer speaks to the daemon: lines appended to `journal.jsonl` and `metrics.jsonl`."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from core.clock import now_text
+from core.files import append_json_line
+from core.launch import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from core.paths import RunPaths
+from core.phase import Stage
+
+
+class Journal:
+    """Writes the entries that `core.journal` describes, for one attempt of one run."""
+
+    def __init__(self, paths: RunPaths, attempt: int) -> None:
+        self.paths = paths
+        self.attempt = attempt
+
+    def stage(self, stage: Stage) -> None:
+        """A stage began."""
+        self.write("stage", stage=stage.value)
+
+    def write(self, entry: str, **fields: Any) -> None:
+        """Append one entry."""
+        record = {"at": now_text(), "attempt": self.attempt, "entry": entry, **fields}
+        append_json_line(self.paths.journal, record)
+
+    def metric(self, values: dict[str, Any]) -> None:
+        """Append one row of numbers. What is not finite is left out and named in `not_finite`."""
+        bad = [k for k, v in values.items() if isinstance(v, float) and not math.isfinite(v)]
+        row = {key: value for key, value in values.items() if key not in bad}
+        if bad:
+            row["not_finite"] = bad
+        append_json_line(self.paths.metrics, {"at": now_text(), "attempt": self.attempt, **row})
+
+
+def find_journal() -> Journal | None:
+    """The journal of the run this process trains.
+
+    None when Axolotl was started by hand, and in every process but the first of several.
+    """
+    folder = os.environ.get(RUN_FOLDER_VARIABLE)
+    if not folder or os.environ.get("RANK", "0") != "0":
+        return None
+    return Journal(RunPaths(Path(folder)), int(os.environ.get(ATTEMPT_VARIABLE, "1")))

@@ -1,0 +1,79 @@
+"""One attempt of a run, inside its own process: `python -P -m trainer.run`.
+
+Runs Axolotl's own entry with the run's `axolotl.yaml`. Which run, the environment says
+(`LLM_TRAINER_RUN`, `LLM_TRAINER_ATTEMPT`), since Axolotl reads the command line itself.
+"""
+
+import atexit
+import os
+import sys
+from typing import Any, NoReturn
+
+from core.phase import Stage
+from trainer.journal import Journal, find_journal
+from trainer.wishes import WISHES
+
+
+def main() -> None:
+    """Train, and journal how it ended. Raises what Axolotl raised."""
+    WISHES.listen()
+    journal = find_journal()
+    if journal is None:
+        sys.exit("trainer.run is started by the daemon; by hand use `axolotl train <axolotl.yaml>`")
+    try:
+        train(journal)
+    except BaseException as error:
+        journal.write("error", kind=type(error).__name__, message=describe(error))
+        raise
+
+
+def train(journal: Journal) -> None:
+    """Run Axolotl from its config to the saved result."""
+    journal.stage(Stage.IMPORTS)
+    from axolotl.cli.args import TrainerCliArgs
+    from axolotl.cli.config import load_cfg
+    from axolotl.cli.train import do_train
+
+    journal.stage(Stage.CONFIG)
+    cfg = load_cfg(str(journal.paths.axolotl_config))
+    reporter = find_reporter()
+    do_train(cfg, TrainerCliArgs())
+    if reporter.trained:
+        journal.write("done", step=reporter.last_step)
+
+
+def find_reporter() -> Any:
+    """Our plugin's callback; raises RuntimeError when Axolotl went on without the plugin."""
+    from axolotl.integrations.base import PluginManager
+
+    from trainer.plugin import RunPlugin
+
+    for plugin in PluginManager.get_instance().plugins.values():
+        if isinstance(plugin, RunPlugin) and plugin.reporter:
+            return plugin.reporter
+    raise RuntimeError("the plugin did not report in, so the run would be blind; it was stopped")
+
+
+def describe(error: BaseException) -> str:
+    """The error in at most 2,000 characters, pydantic's field by field."""
+    errors = getattr(error, "errors", None)
+    if callable(errors):
+        lines = [f"`{'.'.join(map(str, e['loc']))}`: {e['msg']}" for e in errors()]
+        return "\n".join(lines)[:2000]
+    return str(error)[:2000]
+
+
+def leave() -> NoReturn:
+    """End the process without taking the interpreter apart.
+
+    That takes half a second and fills the end of the log with leak reports of the libraries.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
+    leave()
