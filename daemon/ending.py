@@ -1,0 +1,84 @@
+"""How an attempt ended, judged from what it left behind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from core.files import load_json
+from core.journal import JournalReader
+from core.paths import RunPaths
+from core.phase import Phase
+
+ARTEFACTS = (
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+)
+
+HINTS = (
+    ("out of memory", "The GPU ran out of memory. Try a smaller micro_batch_size or sequence_len."),
+    ("No space left", "The disk is full. Free some space and start the run again."),
+    ("gated repo", "The model is gated. Accept its licence on the Hub and set HF_TOKEN for the daemon."),
+    ("unhandled prompt tokenization", "The dataset's `type` does not fit its rows."),
+)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The phase an attempt ended in, and one sentence on why."""
+
+    phase: Phase
+    reason: str
+
+
+def judge(paths: RunPaths, attempt: int, journal: JournalReader, cancelling: bool) -> Ending:
+    """The truth about an attempt whose processes are gone.
+
+    Completed needs both the trainer's own last word and the artefact on disk: the exit code alone
+    proves nothing, since Axolotl leaves with 0 when it is interrupted.
+    """
+    done = journal.last("done")
+    if done and has_artefact(paths):
+        return Ending(Phase.COMPLETED, f"trained {done['step']:,} steps")
+    if cancelling:
+        return Ending(Phase.CANCELLED, "cancelled")
+    if done:
+        return Ending(Phase.FAILED, f"the training ended, but {paths.output} holds no model")
+    error = journal.last("error")
+    if error:
+        return Ending(Phase.FAILED, explain(error))
+    return Ending(Phase.FAILED, explain_exit(find_exit(paths, attempt)))
+
+
+def has_artefact(paths: RunPaths) -> bool:
+    """Whether the final adapter or model is there."""
+    return any((paths.output / name).is_file() for name in ARTEFACTS)
+
+
+def find_exit(paths: RunPaths, attempt: int) -> dict[str, Any] | None:
+    """The attempt's exit record, if its keeper came to write one."""
+    try:
+        record = load_json(paths.exit)
+    except (OSError, ValueError):
+        return None
+    return record if record.get("attempt") == attempt else None
+
+
+def explain(error: dict[str, Any]) -> str:
+    """One paragraph on an exception: what to do when it is a known one, then its own words."""
+    message = str(error.get("message", ""))
+    hint = next((hint for word, hint in HINTS if word.lower() in message.lower()), "")
+    own = f"{error.get('kind', 'Error')}: {message}".strip().rstrip(":")
+    return f"{hint} ({own})" if hint else own
+
+
+def explain_exit(record: dict[str, Any] | None) -> str:
+    """One sentence on an ending of which the trainer itself said nothing."""
+    if record is None:
+        return "the training vanished without a trace (power cut, or killed together with its keeper)"
+    if record.get("signal") == "SIGKILL":
+        return "the training was killed (SIGKILL): by somebody, or by the kernel for want of memory"
+    if record.get("signal"):
+        return f"the training was ended by {record['signal']}"
+    return f"the training ended early with exit code {record.get('code')}; see the end of its log"

@@ -1,0 +1,97 @@
+"""A run whose trainer may be alive: followed through the files the trainer writes."""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.clock import now
+from core.eta import RECENT, estimate_s
+from core.files import parse_json_lines, read_complete_lines
+from core.journal import JournalReader
+from core.paths import RunPaths
+from core.phase import Phase
+from core.status import Progress, RunStatus
+from daemon import records
+from daemon.ending import judge
+from daemon.trainer_process import TrainerProcess
+
+
+class LiveRun:
+    """Reads what the trainer wrote since the last look, and keeps the run's status true."""
+
+    def __init__(self, paths: RunPaths, status: RunStatus, process: TrainerProcess) -> None:
+        self.paths = paths
+        self.status = status
+        self.process = process
+        self.journal = JournalReader(paths.journal, status.attempt)
+        self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
+        self.metrics_offset = 0
+        self.ending: Cancelling | None = None
+
+    def follow(self) -> None:
+        """Take in what the trainer reported, and notice its end."""
+        alive = self.process.is_alive
+        self._read_journal()
+        self._read_metrics()
+        if not alive:
+            self._finish()
+
+    def _read_journal(self) -> None:
+        for entry in self.journal.refresh():
+            kind = entry.get("entry")
+            if kind == "stage":
+                self.status = records.record_stage(self.paths, self.status, str(entry["stage"]))
+            elif kind == "checkpoint":
+                self._update(latest_checkpoint=str(entry["path"]), resumable=True)
+            elif kind == "plan" and self.status.phase is Phase.STARTING:
+                reason = f"training {entry['total_steps']:,} steps"
+                self.status = records.record_move(
+                    self.paths, self.status, Phase.RUNNING, reason
+                )
+
+    def _read_metrics(self) -> None:
+        lines, self.metrics_offset = read_complete_lines(self.paths.metrics, self.metrics_offset)
+        rows = [row for row in parse_json_lines(lines) if "step" in row]
+        self.recent.extend(rows)
+        progress = self._progress()
+        if progress != self.status.progress:
+            self._update(progress=progress)
+
+    def _progress(self) -> Progress:
+        """Progress as of the newest log event; before the first, as planned."""
+        before = self.status.progress
+        plan = self.journal.last("plan") or {}
+        newest = self.recent[-1] if self.recent else {}
+        tokens = [row["tokens"] for row in self.recent if "tokens" in row]
+        return replace(
+            before,
+            step=int(newest.get("step", before.step)),
+            total_steps=int(newest.get("total_steps", plan.get("total_steps", before.total_steps))),
+            epoch=round(float(newest.get("epoch") or before.epoch), 4),
+            tokens=int(tokens[-1]) if tokens else before.tokens,
+            eta_s=self._eta_s(),
+        )
+
+    def _eta_s(self) -> float | None:
+        eta = estimate_s(list(self.recent), now())
+        return None if eta is None else float(round(eta))
+
+    def _finish(self) -> None:
+        cancelling = self.status.phase is Phase.CANCELLING
+        ending = judge(self.paths, self.status.attempt, self.journal, cancelling)
+        progress = replace(self.status.progress, eta_s=None)
+        self.status = replace(self.status, progress=progress, ended_at=now())
+        phase = ending.phase if not cancelling else Phase.CANCELLED
+        self.status = records.record_move(self.paths, self.status, phase, ending.reason)
+
+    def _update(self, **changes: Any) -> None:
+        self.status = replace(self.status, **changes)
+        records.save(self.paths, self.status)
+
+
+@dataclass
+class Cancelling:
+    """When a run that is being cancelled is killed, on the monotonic clock."""
+
+    kill_at: float
+    killed: bool = False

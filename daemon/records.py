@@ -1,0 +1,108 @@
+"""What the daemon alone writes of a run: its folder, its status, its events."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from core.clock import now, to_text
+from core.files import append_json_line, save_json, sync_folder, write_whole
+from core.paths import RunPaths, Workspace
+from core.phase import Phase
+from core.spec import RunSpec
+from core.status import RunStatus, move, to_record
+from core.store import slug
+
+
+def create_run(workspace: Workspace, dropped: Path, spec: RunSpec) -> RunStatus:
+    """Make the run's folder and move the dropped spec into it, byte for byte.
+
+    The rename is the claim: whoever moved the file owns the run. A crash in between leaves a
+    folder without status, which `adopt_claim` completes.
+    """
+    at = now()
+    paths = _make_folder(workspace, at, spec.name)
+    dropped.rename(paths.spec)
+    sync_folder(dropped.parent)
+    return record_submission(paths, spec, at)
+
+
+def record_submission(paths: RunPaths, spec: RunSpec, at: datetime) -> RunStatus:
+    """Write the first status of a run whose spec lies in its folder."""
+    status = RunStatus(
+        run_id=paths.run_id,
+        name=spec.name,
+        kind=spec.kind,
+        owner=spec.owner,
+        submitted_at=at,
+        since=at,
+        reason="waiting to start",
+    )
+    save(paths, status)
+    _append_event(paths, status, [])
+    return status
+
+
+def reject(workspace: Workspace, dropped: Path, reason: str) -> None:
+    """Put a spec that cannot run aside, verbatim, with one paragraph on why."""
+    workspace.rejected.mkdir(parents=True, exist_ok=True)
+    target = _free_name(workspace.rejected / dropped.name)
+    # The reason first: a rejected spec without one would leave its owner guessing.
+    write_whole(target.with_name(f"{target.name}.reason.txt"), reason.rstrip() + "\n")
+    dropped.rename(target)
+
+
+def save(paths: RunPaths, status: RunStatus) -> None:
+    """Replace the run's status."""
+    save_json(paths.status, to_record(status))
+
+
+def record_move(
+    paths: RunPaths, status: RunStatus, phase: Phase, reason: str, changes: Sequence[str] = ()
+) -> RunStatus:
+    """Move the run, write the event and the new status, and return it."""
+    moved = move(status, phase, reason, now())
+    _append_event(paths, moved, list(changes))
+    save(paths, moved)
+    return moved
+
+
+def record_stage(paths: RunPaths, status: RunStatus, stage: str) -> RunStatus:
+    """Note which stage a live run is in."""
+    if status.stage == stage:
+        return status
+    staged = replace(status, stage=stage)
+    save(paths, staged)
+    return staged
+
+
+def _append_event(paths: RunPaths, status: RunStatus, changes: list[str]) -> None:
+    event: dict[str, object] = {
+        "at": to_text(status.since),
+        "phase": status.phase.value,
+        "reason": status.reason,
+        "attempt": status.attempt,
+    }
+    append_json_line(paths.events, event | ({"changes": changes} if changes else {}))
+
+
+def _make_folder(workspace: Workspace, at: datetime, name: str) -> RunPaths:
+    stem = f"{at:%Y%m%d-%H%M%S}-{slug(name) or 'run'}"
+    number = 1
+    while True:
+        paths = workspace.run(stem if number == 1 else f"{stem}-{number}")
+        try:
+            paths.folder.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        paths.requests.mkdir()
+        return paths
+
+
+def _free_name(path: Path) -> Path:
+    free, number = path, 2
+    while free.exists() or free.is_symlink():
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return free

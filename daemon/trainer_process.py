@@ -1,0 +1,159 @@
+"""Starting, finding and ending the process that trains a run.
+
+`obtain_trainer` is the one place where a trainer comes from: today a fresh process per attempt.
+"""
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
+from core.paths import CODE_ROOT, RunPaths
+from core.process import is_same, pids_with_environment
+from core.spec_sources import data_sources, is_local, local_data_files, names_hub
+
+SMALL_DATA_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Start:
+    """All that a trainer needs to be told."""
+
+    paths: RunPaths
+    root: Path
+    attempt: int
+    config: Mapping[str, object]
+    gpu_uuids: tuple[str, ...]
+
+    @property
+    def ranks(self) -> int:
+        return max(1, len(self.gpu_uuids))
+
+
+@dataclass
+class TrainerProcess:
+    """The living trainer of a run, whether this daemon started it or an earlier one."""
+
+    paths: RunPaths
+    keeper: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether any process of the run still holds its lock."""
+        if self.keeper and self.keeper.poll() is None:
+            return True
+        return is_locked(self.paths.lock)
+
+    def end(self) -> None:
+        """Ask the run's processes to end."""
+        self._signal_keeper(signal.SIGTERM)
+
+    def kill(self) -> list[int]:
+        """Kill every process of the run, wherever it hides; the pids that were there.
+
+        The keeper goes last, when nothing else is left, so that it can write down the end.
+        """
+        keeper = self._keeper_pid()
+        others = [pid for pid in self._pids() if pid != keeper]
+        for pid in others or ([keeper] if keeper else []):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return others
+
+    def _pids(self) -> list[int]:
+        return list(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={self.paths.folder}"))
+
+    def _signal_keeper(self, signum: signal.Signals) -> None:
+        keeper = self._keeper_pid()
+        if keeper:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(keeper, signum)
+
+    def _keeper_pid(self) -> int | None:
+        if self.keeper:
+            return self.keeper.pid if self.keeper.poll() is None else None
+        try:
+            holder = json.loads(self.paths.lock.read_text())
+            pid, ticks = int(holder["pid"]), int(holder["started_ticks"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return pid if is_same(pid, ticks) else None
+
+
+def obtain_trainer(start: Start) -> TrainerProcess:
+    """A process that trains the run from now on."""
+    command = [sys.executable, "-P", "-m", "trainer.keeper", "--"]
+    command += [sys.executable, "-P", "-m", "trainer.run"]
+    with start.paths.log.open("ab") as log_file:
+        keeper = subprocess.Popen(
+            command,
+            cwd=start.root,
+            env=trainer_environment(start, os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return TrainerProcess(start.paths, keeper)
+
+
+def trainer_environment(start: Start, base: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a trainer: the daemon's own, and what Axolotl needs to be told."""
+    environment = {
+        **base,
+        "PYTHONPATH": str(CODE_ROOT),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        RUN_FOLDER_VARIABLE: str(start.paths.folder),
+        ATTEMPT_VARIABLE: str(start.attempt),
+        RANKS_VARIABLE: str(start.ranks),
+        "CUDA_VISIBLE_DEVICES": ",".join(start.gpu_uuids),
+        # Without it the process tries to reach a telemetry server and hangs at its end.
+        "AXOLOTL_DO_NOT_TRACK": "1",
+        # Our log is the log; Axolotl would write a second copy into the output folder.
+        "AXOLOTL_TEE_STDOUT": "0",
+        "TQDM_DISABLE": "1",
+        "OMP_WAIT_POLICY": "passive",
+    }
+    if start.gpu_uuids:
+        # As `axolotl train` sets them.
+        environment.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+        environment.setdefault("XFORMERS_IGNORE_FLASH_VERSION_CHECK", "1")
+    if data_bytes(start) < SMALL_DATA_BYTES:
+        # Worker processes take longer to start than small data takes to tokenise.
+        environment.setdefault("AXOLOTL_DATASET_NUM_PROC", "1")
+    if not names_hub(dict(start.config), start.root):
+        # Imports and look-ups would otherwise wait for the network.
+        environment["HF_HUB_OFFLINE"] = "1"
+    return environment
+
+
+def data_bytes(start: Start) -> float:
+    """The size of the run's local data; infinite when some of it comes from the Hub."""
+    config = dict(start.config)
+    if any(not is_local(source, start.root) for _, source in data_sources(config)):
+        return math.inf
+    return sum(file.stat().st_size for file in local_data_files(config, start.root))
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
