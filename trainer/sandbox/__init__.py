@@ -1,0 +1,1 @@
+"""The sandbox: a process of its own that holds a loaded model and answers questions."""
