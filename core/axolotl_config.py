@@ -1,4 +1,4 @@
-"""From what was asked to what Axolotl is started with, saying every key that was added or changed."""
+"""From what was asked to what Axolotl is started with, telling every key that was set."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Launch:
-    """What the run's folder and this machine decide about a start. Paths are as Axolotl reads them."""
+    """What the run's folder and this machine decide. Paths are as Axolotl reads them."""
 
     output_dir: str
     prepared_dir: str

@@ -22,5 +22,5 @@ def estimate_s(rows: Sequence[dict[str, Any]], now: datetime) -> float | None:
     first, last = steps[0], steps[-1]
     first_at, last_at = from_text(first["at"]), from_text(last["at"])
     pace = (last_at - first_at).total_seconds() / (last["step"] - first["step"])
-    left = pace * (last["total_steps"] - last["step"])
+    left: float = pace * (last["total_steps"] - last["step"])
     return max(0.0, left - max(0.0, (now - last_at).total_seconds()))

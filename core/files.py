@@ -35,9 +35,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def save_json(
-    path: Path, record: dict[str, Any], mode: int = 0o644, durable: bool = True
-) -> None:
+def save_json(path: Path, record: dict[str, Any], mode: int = 0o644, durable: bool = True) -> None:
     """Replace a JSON record; refuses NaN, which browsers cannot read back."""
     write_whole(path, json.dumps(record, indent=1, allow_nan=False) + "\n", mode, durable)
 

@@ -29,7 +29,14 @@ CANCELLABLE = frozenset(Phase) - FINISHED - {Phase.CANCELLING}
 MOVES: dict[Phase, frozenset[Phase]] = {
     Phase.QUEUED: frozenset({Phase.STARTING, Phase.FAILED, Phase.CANCELLED}),
     Phase.STARTING: frozenset(
-        {Phase.RUNNING, Phase.PAUSING, Phase.COMPLETED, Phase.FAILED, Phase.CANCELLING, Phase.QUEUED}
+        {
+            Phase.RUNNING,
+            Phase.PAUSING,
+            Phase.COMPLETED,
+            Phase.FAILED,
+            Phase.CANCELLING,
+            Phase.QUEUED,
+        }
     ),
     Phase.RUNNING: frozenset(
         {Phase.PAUSING, Phase.COMPLETED, Phase.FAILED, Phase.CANCELLING, Phase.QUEUED}

@@ -22,12 +22,42 @@ TOKENIZER_FILES = (
 )
 
 IRRELEVANT_KEYS = frozenset(
-    """output_dir dataset_prepared_path plugins learning_rate num_epochs max_steps micro_batch_size
-    gradient_accumulation_steps optimizer optim_args lr_scheduler lr_scheduler_kwargs weight_decay
-    warmup_steps warmup_ratio logging_steps save_steps save_strategy save_total_limit eval_steps
-    eval_strategy bf16 fp16 tf32 adapter load_in_4bit load_in_8bit gradient_checkpointing
-    resume_from_checkpoint auto_resume_from_checkpoints max_grad_norm flash_attention
-    dataset_num_proc dataloader_num_workers""".split()
+    {
+        "adapter",
+        "auto_resume_from_checkpoints",
+        "bf16",
+        "dataloader_num_workers",
+        "dataset_num_proc",
+        "dataset_prepared_path",
+        "eval_steps",
+        "eval_strategy",
+        "flash_attention",
+        "fp16",
+        "gradient_accumulation_steps",
+        "gradient_checkpointing",
+        "learning_rate",
+        "load_in_4bit",
+        "load_in_8bit",
+        "logging_steps",
+        "lr_scheduler",
+        "lr_scheduler_kwargs",
+        "max_grad_norm",
+        "max_steps",
+        "micro_batch_size",
+        "num_epochs",
+        "optim_args",
+        "optimizer",
+        "output_dir",
+        "plugins",
+        "resume_from_checkpoint",
+        "save_steps",
+        "save_strategy",
+        "save_total_limit",
+        "tf32",
+        "warmup_ratio",
+        "warmup_steps",
+        "weight_decay",
+    }
 )
 """Keys that do not change what the prepared rows are. An unknown key counts as relevant."""
 

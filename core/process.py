@@ -22,7 +22,7 @@ def is_same(pid: int, ticks: int) -> bool:
 
 
 def pids_with_environment(assignment: str) -> Iterator[int]:
-    """The living processes of this user that were started with `NAME=value` in their environment."""
+    """The living processes of this user that have `NAME=value` in their environment."""
     wanted = assignment.encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

@@ -39,34 +39,32 @@ class _Loader(yaml.SafeLoader):
         self._sizes: dict[str, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
-            return self._compose_alias(parent, index, event)
+            self._check_alias(event.anchor or "", event)
+            return super().compose_node(parent, index)
         anchor = getattr(event, "anchor", None)
         before = self._nodes
         self._count(1, event)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(None, None, f"nested deeper than {MAX_DEPTH} levels", event.start_mark)
+            raise _refusal(event, f"nested deeper than {MAX_DEPTH} levels")
         node = super().compose_node(parent, index)
         self._depth -= 1
         if anchor is not None:
             self._sizes[anchor] = self._nodes - before
         return node
 
-    def _compose_alias(
-        self, parent: yaml.Node | None, index: Any, event: yaml.AliasEvent
-    ) -> yaml.Node | None:
+    def _check_alias(self, anchor: str, event: yaml.Event) -> None:
         # An anchor without a size is unknown, or still being composed: it would hold itself.
-        if event.anchor in self.anchors and event.anchor not in self._sizes:
-            raise yaml.MarkedYAMLError(None, None, f"*{event.anchor} holds itself", event.start_mark)
-        self._count(self._sizes.get(event.anchor, 1), event)
-        return super().compose_node(parent, index)
+        if anchor in self.anchors and anchor not in self._sizes:
+            raise _refusal(event, f"*{anchor} holds itself")
+        self._count(self._sizes.get(anchor, 1), event)
 
     def _count(self, nodes: int, event: yaml.Event) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            raise yaml.MarkedYAMLError(None, None, f"more than {MAX_NODES:,} values", event.start_mark)
+            raise _refusal(event, f"more than {MAX_NODES:,} values")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -74,25 +72,27 @@ class _Loader(yaml.SafeLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str":
-                raise yaml.MarkedYAMLError(None, None, "a key that is not text", key_node.start_mark)
+                raise _refusal(key_node, "a key that is not text")
             if key_node.value in seen:
-                raise yaml.MarkedYAMLError(
-                    None, None, f"the key '{key_node.value}' stands twice", key_node.start_mark
-                )
+                raise _refusal(key_node, f"the key '{key_node.value}' stands twice")
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
+
+
+def _refusal(place: Any, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(None, None, problem, place.start_mark)
 
 
 def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
     number = yaml.SafeLoader.construct_yaml_float(loader, node)
     if not math.isfinite(number):
-        raise yaml.MarkedYAMLError(None, None, f"{node.value} is no finite number", node.start_mark)
+        raise _refusal(node, f"{node.value} is no finite number")
     return number
 
 
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
     if len(node.value) > MAX_DIGITS:
-        raise yaml.MarkedYAMLError(None, None, "a number with too many digits", node.start_mark)
+        raise _refusal(node, "a number with too many digits")
     return yaml.SafeLoader.construct_yaml_int(loader, node)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from core.settings import Settings
 
 OWN_PLUGIN = "trainer.plugin.RunPlugin"
-"""The plugin the daemon adds itself: allowed, so that a finished run's config can be dropped again."""
+"""The daemon's own plugin: allowed, so that a finished run's config can be dropped again."""
 
 CODE_KEYS = ("reward_funcs", "rollout_func", "nemo_gym_auto_start", "nemo_gym_auto_clone")
 SECRET_KEY = re.compile(r"(api_key|secret|password|access_token)$|^hf_token$")
@@ -62,7 +62,7 @@ def _plugin_problems(plugins: Any, allowed: tuple[str, ...]) -> Iterator[str]:
 def _value_problems(
     key: str, value: Any, root: Path, allowed: list[Path], settings: Settings
 ) -> Iterator[str]:
-    last = key.rsplit(".", 1)[-1]
+    last = _names(key)[-1]
     if last == "trust_remote_code" and value is True and not settings.trust_remote_code:
         yield (
             f"`{key}: true` would run code from the model's repository. Remove it, or set "
@@ -80,8 +80,12 @@ def _value_problems(
 
 
 def _is_text(key: str) -> bool:
-    names = re.sub(r"\[\d+\]", "", key).split(".")
-    return any(name in TEXT_KEYS or name.startswith("field") for name in names)
+    return any(name in TEXT_KEYS or name.startswith("field") for name in _names(key))
+
+
+def _names(key: str) -> list[str]:
+    """The keys along a dotted key, without the numbers of list entries."""
+    return re.sub(r"\[\d+\]", "", key).split(".")
 
 
 def _path_problems(key: str, value: str, root: Path, allowed: list[Path]) -> Iterator[str]:

@@ -54,7 +54,11 @@ def _name_problems(config: Config) -> Iterator[str]:
 
 def _adapter_problems(config: Config) -> Iterator[str]:
     adapter = config.get("adapter")
-    if adapter in ("lora", "qlora") and not config.get("lora_r") and not config.get("lora_model_dir"):
+    if (
+        adapter in ("lora", "qlora")
+        and not config.get("lora_r")
+        and not config.get("lora_model_dir")
+    ):
         yield "`lora_r` is missing: the rank of the adapter, for example 16."
     if config.get("load_in_4bit") and config.get("load_in_8bit"):
         yield "`load_in_4bit` and `load_in_8bit` exclude each other; keep one."

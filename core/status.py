@@ -84,4 +84,6 @@ def from_record(record: dict[str, Any]) -> RunStatus:
         known["gpus"] = tuple(known.get("gpus") or ())
         return RunStatus(**known)
     except (TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"status of {record.get('run_id', 'a run')} is unreadable: {error}") from error
+        raise RecordError(
+            f"status of {record.get('run_id', 'a run')} is unreadable: {error}"
+        ) from error

@@ -1,5 +1,6 @@
 """The one door through which pages and people's tools see runs, and say what they wish."""
 
+import contextlib
 import re
 import time
 from dataclasses import dataclass
@@ -66,7 +67,9 @@ class Store:
 
     def runs(self) -> list[Run]:
         """Every readable run, the newest first."""
-        found = [self.find_run(path.parent.name) for path in self.workspace.runs.glob("*/status.json")]
+        found = [
+            self.find_run(path.parent.name) for path in self.workspace.runs.glob("*/status.json")
+        ]
         return sorted((run for run in found if run), key=lambda run: run.run_id, reverse=True)
 
     def find_run(self, run_id: str) -> Run | None:
@@ -101,6 +104,17 @@ class Store:
         paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         return [Rejected(path, _read(path.with_name(f"{path.name}.reason.txt"))) for path in paths]
 
+    def dismiss(self, rejected: Rejected) -> None:
+        """Put a rejected spec and its reason out of sight, into `runs/rejected/.dismissed/`."""
+        folder = self.workspace.rejected / ".dismissed"
+        folder.mkdir(exist_ok=True)
+        reason = rejected.path.with_name(f"{rejected.path.name}.reason.txt")
+        target = free_name(folder / rejected.path.name)
+        # Another page may have been quicker.
+        with contextlib.suppress(FileNotFoundError):
+            rejected.path.rename(target)
+            reason.rename(target.with_name(f"{target.name}.reason.txt"))
+
     def submit(self, name: str, text: str) -> Path:
         """Drop a spec into the queue as `<name>.yaml`; a number is added if the name is taken."""
         stem = slug(name)
@@ -128,6 +142,15 @@ class Store:
         names = sorted(path.stem for path in self.workspace.run(run_id).requests.glob("*.yaml"))
         words = [name.partition("-")[2] for name in names]
         return [Verb(word) for word in words if word in set(Verb)]
+
+
+def free_name(path: Path) -> Path:
+    """The path, with a number in its name if that is taken."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return candidate
 
 
 def slug(name: str) -> str:

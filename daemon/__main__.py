@@ -19,7 +19,9 @@ EXIT_SETTINGS = 78
 
 def main() -> int:
     """The exit code: 0 after an orderly stop, 75 if a daemon runs already, 78 for bad settings."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     os.umask(0o077)
     workspace = find_workspace()
     workspace.runs.mkdir(parents=True, exist_ok=True)
@@ -33,6 +35,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
     environment = {**os.environ, "PYTHONPATH": str(CODE_ROOT), "PYTHONSAFEPATH": "1"}
+    if not settings.hub_allowed:
+        environment["HF_HUB_OFFLINE"] = "1"
     supervisor = Supervisor(workspace, settings, environment)
 
     def on_stop(signum: int, frame: FrameType | None) -> None:

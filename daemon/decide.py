@@ -55,7 +55,7 @@ def find_gpu_problem(spec: RunSpec, indexes: Sequence[int]) -> str:
     if isinstance(spec.gpus, tuple):
         missing = sorted(set(spec.gpus) - set(indexes))
         if missing:
-            return f"`run.gpus: {list(spec.gpus)}` names GPU {missing[0]}; this machine has {_list(indexes)}."
+            return f"`run.gpus` names GPU {missing[0]}; this machine has {_list(indexes)}."
     elif spec.gpus > len(indexes):
         return f"`run.gpus: {spec.gpus}` is more than this machine has ({len(indexes)})."
     return ""

@@ -19,7 +19,10 @@ ARTEFACTS = (
 HINTS = (
     ("out of memory", "The GPU ran out of memory. Try a smaller micro_batch_size or sequence_len."),
     ("No space left", "The disk is full. Free some space and start the run again."),
-    ("gated repo", "The model is gated. Accept its licence on the Hub and set HF_TOKEN for the daemon."),
+    (
+        "gated repo",
+        "The model is gated. Accept its licence on the Hub and set HF_TOKEN for the daemon.",
+    ),
     ("unhandled prompt tokenization", "The dataset's `type` does not fit its rows."),
 )
 
@@ -39,10 +42,11 @@ def judge(paths: RunPaths, attempt: int, journal: JournalReader, cancelling: boo
     proves nothing, since Axolotl leaves with 0 when it is interrupted.
     """
     done = journal.last("done")
+    if cancelling:
+        note = ", as it had just finished; the result is kept" if done else ""
+        return Ending(Phase.CANCELLED, f"cancelled{note}")
     if done and has_artefact(paths):
         return Ending(Phase.COMPLETED, f"trained {done['step']:,} steps")
-    if cancelling:
-        return Ending(Phase.CANCELLED, "cancelled")
     if done:
         return Ending(Phase.FAILED, f"the training ended, but {paths.output} holds no model")
     error = journal.last("error")
@@ -76,7 +80,9 @@ def explain(error: dict[str, Any]) -> str:
 def explain_exit(record: dict[str, Any] | None) -> str:
     """One sentence on an ending of which the trainer itself said nothing."""
     if record is None:
-        return "the training vanished without a trace (power cut, or killed together with its keeper)"
+        return (
+            "the training vanished without a trace (power cut, or killed together with its keeper)"
+        )
     if record.get("signal") == "SIGKILL":
         return "the training was killed (SIGKILL): by somebody, or by the kernel for want of memory"
     if record.get("signal"):

@@ -1,7 +1,7 @@
 """A run whose trainer may be alive: followed through the files the trainer writes."""
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from core.clock import now
@@ -9,11 +9,13 @@ from core.eta import RECENT, estimate_s
 from core.files import parse_json_lines, read_complete_lines
 from core.journal import JournalReader
 from core.paths import RunPaths
-from core.phase import Phase
+from core.phase import CANCELLABLE, Phase
 from core.status import Progress, RunStatus
 from daemon import records
 from daemon.ending import judge
 from daemon.trainer_process import TrainerProcess
+
+UNKILLABLE_AFTER_S = 10.0
 
 
 class LiveRun:
@@ -26,7 +28,7 @@ class LiveRun:
         self.journal = JournalReader(paths.journal, status.attempt)
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self.metrics_offset = 0
-        self.ending: Cancelling | None = None
+        self.kill_at: float | None = None
 
     def follow(self) -> None:
         """Take in what the trainer reported, and notice its end."""
@@ -35,6 +37,23 @@ class LiveRun:
         self._read_metrics()
         if not alive:
             self._finish()
+
+    def cancel(self, kill_at: float) -> None:
+        """Ask the run's processes to end; from `kill_at` (monotonic) on they are killed."""
+        if self.status.phase in CANCELLABLE:
+            self.status = records.record_move(
+                self.paths, self.status, Phase.CANCELLING, "ending the training's processes"
+            )
+        self.process.end()
+        self.kill_at = self.kill_at or kill_at
+
+    def press_cancel(self, clock: float) -> None:
+        """Kill what did not end within the grace time; say so if even that does not help."""
+        if self.kill_at is None or clock < self.kill_at:
+            return
+        left = self.process.kill()
+        if left and clock > self.kill_at + UNKILLABLE_AFTER_S:
+            self._update(reason=f"these processes cannot be killed: {', '.join(map(str, left))}")
 
     def _read_journal(self) -> None:
         for entry in self.journal.refresh():
@@ -45,9 +64,7 @@ class LiveRun:
                 self._update(latest_checkpoint=str(entry["path"]), resumable=True)
             elif kind == "plan" and self.status.phase is Phase.STARTING:
                 reason = f"training {entry['total_steps']:,} steps"
-                self.status = records.record_move(
-                    self.paths, self.status, Phase.RUNNING, reason
-                )
+                self.status = records.record_move(self.paths, self.status, Phase.RUNNING, reason)
 
     def _read_metrics(self) -> None:
         lines, self.metrics_offset = read_complete_lines(self.paths.metrics, self.metrics_offset)
@@ -81,17 +98,8 @@ class LiveRun:
         ending = judge(self.paths, self.status.attempt, self.journal, cancelling)
         progress = replace(self.status.progress, eta_s=None)
         self.status = replace(self.status, progress=progress, ended_at=now())
-        phase = ending.phase if not cancelling else Phase.CANCELLED
-        self.status = records.record_move(self.paths, self.status, phase, ending.reason)
+        self.status = records.record_move(self.paths, self.status, ending.phase, ending.reason)
 
     def _update(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)
         records.save(self.paths, self.status)
-
-
-@dataclass
-class Cancelling:
-    """When a run that is being cancelled is killed, on the monotonic clock."""
-
-    kill_at: float
-    killed: bool = False

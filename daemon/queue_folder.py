@@ -84,7 +84,7 @@ class QueueFolder:
         return self._quiet_for(arrival) >= (CLOSED_QUIET_S if closed else self.quiet_s)
 
     def _quiet_for(self, arrival: Arrival) -> float:
-        """Seconds without a change: as long as watched, or by the file's own time if that is old."""
+        """Seconds without a change: as watched, or by the file's own time if that is old."""
         watched = self.clock() - arrival.seen_at
         by_file_time = self.wall_clock() - arrival.mtime_ns / 1e9
         # A file older than a minute was there before we came; a smaller age may be a clock's whim.

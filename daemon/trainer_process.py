@@ -90,11 +90,15 @@ class TrainerProcess:
 
 def obtain_trainer(start: Start) -> TrainerProcess:
     """A process that trains the run from now on."""
-    command = [sys.executable, "-P", "-m", "trainer.keeper", "--"]
-    command += [sys.executable, "-P", "-m", "trainer.run"]
+    return keep(start, [sys.executable, "-P", "-m", "trainer.run"])
+
+
+def keep(start: Start, command: list[str]) -> TrainerProcess:
+    """Run the command as the run's trainer, under a keeper that outlives this daemon."""
+    keeper_command = [sys.executable, "-P", "-m", "trainer.keeper", "--", *command]
     with start.paths.log.open("ab") as log_file:
         keeper = subprocess.Popen(
-            command,
+            keeper_command,
             cwd=start.root,
             env=trainer_environment(start, os.environ),
             stdin=subprocess.DEVNULL,

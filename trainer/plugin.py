@@ -96,6 +96,15 @@ class RunReporter(TrainerCallback):
         if WISHES.checkpoint:
             WISHES.checkpoint = False
             control.should_save = True
+        self._announce(control)
+
+    def on_epoch_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._announce(control)
+
+    def _announce(self, control: TrainerControl) -> None:
+        """Say what the trainer does next; there is no event when it begins to."""
         if control.should_evaluate:
             self.journal.stage(Stage.EVALUATING)
         elif control.should_save:

@@ -61,7 +61,7 @@ def build_schema() -> dict[str, Any]:
 def _dataset_types() -> Iterator[str]:
     """Every `type` a dataset may have: a strategy, or one function of its module.
 
-    Preference strategies are named with and without their method: `dpo.chatml.intel`, `chatml.intel`.
+    Preference strategies have two names: `dpo.chatml.intel` and `chatml.intel`.
     """
     for module_info in pkgutil.walk_packages(
         prompt_strategies.__path__, "axolotl.prompt_strategies."

@@ -1,0 +1,48 @@
+"""From a file in the queue folder to a run, or to a rejection with its reason."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import RecordError, SpecError
+from core.files import read_untrusted
+from core.paths import Workspace
+from core.safe_yaml import MAX_BYTES
+from core.settings import Settings
+from core.spec_check import check_spec
+from daemon import records
+from daemon.decide import Waiting, find_gpu_problem
+from daemon.queue_folder import QueueFolder
+
+log = logging.getLogger(__name__)
+
+
+def take_specs(
+    workspace: Workspace, settings: Settings, queue: QueueFolder, gpu_indexes: Sequence[int]
+) -> list[Waiting]:
+    """Make a run of each complete spec in the queue folder; reject what cannot run."""
+    taken = []
+    for path in queue.candidates():
+        try:
+            taken.append(_take(workspace, settings, path, gpu_indexes))
+        except (SpecError, RecordError) as error:
+            # What looks wrong may still be being written.
+            if queue.is_settled(path.name):
+                log.info("rejected %s: %s", path.name, error)
+                records.reject(workspace, path, str(error))
+        except FileNotFoundError:
+            continue
+    return taken
+
+
+def _take(
+    workspace: Workspace, settings: Settings, path: Path, gpu_indexes: Sequence[int]
+) -> Waiting:
+    text = read_untrusted(path, MAX_BYTES)
+    spec = check_spec(text, path.stem, workspace.root, settings)
+    problem = find_gpu_problem(spec, gpu_indexes)
+    if problem:
+        raise SpecError(problem)
+    status = records.create_run(workspace, path, spec)
+    log.info("took %s as run %s", path.name, status.run_id)
+    return Waiting(status, spec)

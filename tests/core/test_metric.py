@@ -1,0 +1,74 @@
+"""Metrics are read as they are added, and the time left follows the recent pace."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from core.clock import to_text
+from core.eta import estimate_s
+from core.journal import JournalReader
+from core.metric import MetricSeries
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def row(step: int, second: float, attempt: int = 1, **values: float) -> dict:
+    at = to_text(AT + timedelta(seconds=second))
+    return {"at": at, "attempt": attempt, "step": step, "total_steps": 100, "loss": 1.0, **values}
+
+
+def write(path: Path, *rows: dict) -> None:
+    with path.open("a") as file:
+        file.writelines(json.dumps(entry) + "\n" for entry in rows)
+
+
+def test_only_what_was_added_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    write(path, row(1, 0), row(2, 1, eval_loss=0.5))
+    series = MetricSeries(path)
+    series.refresh()
+    assert series.points("loss") == ([1, 2], [1.0, 1.0])
+    assert series.points("eval_loss") == ([2], [0.5])
+    write(path, row(3, 2, loss=0.25))
+    with path.open("a") as file:
+        file.write('{"step": 4, "lo')
+    series.refresh()
+    assert series.points("loss")[0] == [1, 2, 3]
+    assert series.last("loss") == 0.25
+
+
+def test_a_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    write(path, *(row(step, step) for step in range(5)))
+    series = MetricSeries(path)
+    series.refresh()
+    path.unlink()
+    write(path, row(9, 0))
+    series.refresh()
+    assert series.points("loss")[0] == [9]
+
+
+def test_the_time_left_is_the_recent_pace_times_what_is_left() -> None:
+    rows = [row(step, 2.0 * step) for step in range(10, 21)]
+    assert estimate_s(rows, AT + timedelta(seconds=40)) == 160.0
+    assert estimate_s(rows, AT + timedelta(seconds=50)) == 150.0
+
+
+def test_there_is_no_estimate_before_two_events_of_one_attempt() -> None:
+    assert estimate_s([], AT) is None
+    assert estimate_s([row(1, 0)], AT) is None
+    assert estimate_s([row(1, 0), row(2, 5, attempt=2)], AT) is None
+
+
+def test_evaluations_do_not_count_as_steps() -> None:
+    evaluation = {key: value for key, value in row(2, 60).items() if key != "loss"}
+    assert estimate_s([row(1, 0), row(2, 1), evaluation], AT + timedelta(seconds=1)) == 98.0
+
+
+def test_a_journal_shows_only_the_attempt_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, {"attempt": 1, "entry": "done", "step": 3}, {"attempt": 2, "entry": "plugin"})
+    reader = JournalReader(path, attempt=2)
+    assert [entry["entry"] for entry in reader.refresh()] == ["plugin"]
+    assert reader.refresh() == []
+    assert reader.last("done") is None

@@ -1,0 +1,153 @@
+"""The keeper tells how a training ended, passes signals on, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
+from core.paths import CODE_ROOT, RunPaths
+from core.process import pids_with_environment
+from daemon.trainer_process import TrainerProcess, is_locked
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> RunPaths:
+    return RunPaths(tmp_path)
+
+
+@pytest.fixture
+def start(paths: RunPaths) -> Iterator[Start]:
+    keepers: list[subprocess.Popen[bytes]] = []
+
+    def start_keeper(script: str, ranks: int = 1) -> "subprocess.Popen[bytes]":
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(CODE_ROOT),
+            RUN_FOLDER_VARIABLE: str(paths.folder),
+            ATTEMPT_VARIABLE: "3",
+            RANKS_VARIABLE: str(ranks),
+        }
+        command = [sys.executable, "-P", "-m", "trainer.keeper", "--", sys.executable, "-c", script]
+        with paths.log.open("ab") as log:
+            keepers.append(subprocess.Popen(command, env=env, stdout=log, start_new_session=True))
+        return keepers[-1]
+
+    yield start_keeper
+    for keeper in keepers:
+        while keeper.poll() is None:
+            TrainerProcess(paths, keeper).kill()
+            time.sleep(0.01)
+
+
+def wait_for(fact: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def ending(paths: RunPaths) -> dict:
+    return json.loads(paths.exit.read_text())
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, 0), (7, 7)])
+def test_the_exit_code_is_written_down(paths: RunPaths, start: Start, code: int, told: int) -> None:
+    start(f"raise SystemExit({code})").wait(20)
+    assert (ending(paths)["code"], ending(paths)["signal"]) == (told, None)
+    assert ending(paths)["attempt"] == 3
+    assert "=== attempt 3" in paths.log.read_text()
+
+
+def test_a_death_by_signal_is_written_down_by_its_name(paths: RunPaths, start: Start) -> None:
+    start("import os, signal; os.kill(os.getpid(), signal.SIGKILL)").wait(20)
+    assert (ending(paths)["code"], ending(paths)["signal"]) == (None, "SIGKILL")
+
+
+def test_the_lock_is_held_exactly_as_long_as_the_training_lives(
+    paths: RunPaths, start: Start
+) -> None:
+    keeper = start(
+        f"import pathlib, time; pathlib.Path({str(paths.folder / 'up')!r}).touch(); time.sleep(600)"
+    )
+    wait_for((paths.folder / "up").exists)
+    assert is_locked(paths.lock)
+    keeper.kill()
+    keeper.wait()
+    # The keeper is gone, its training is not: the lock says so.
+    assert is_locked(paths.lock)
+    wait_for(lambda: TrainerProcess(paths).kill() == [])
+    assert not is_locked(paths.lock)
+
+
+def test_a_second_keeper_of_the_same_run_gives_up(paths: RunPaths, start: Start) -> None:
+    start("import time; time.sleep(600)")
+    wait_for(lambda: is_locked(paths.lock))
+    assert start("print('never')").wait(20) == 1
+    assert not paths.exit.exists()
+
+
+def test_a_wish_to_end_reaches_stopped_processes_too(paths: RunPaths, start: Start) -> None:
+    keeper = start("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+    wait_for(lambda: any(is_stopped(pid) for pid in run_pids(paths)))
+    keeper.terminate()
+    keeper.wait(20)
+    assert ending(paths)["signal"] == "SIGTERM"
+
+
+def test_wishes_for_a_checkpoint_reach_the_trainer_alone(paths: RunPaths, start: Start) -> None:
+    got = paths.folder / "got"
+    keeper = start(
+        "import signal, sys, pathlib, time\n"
+        f"got = pathlib.Path({str(got)!r})\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(got.write_text('stop') and 0))\n"
+        "got.touch()\n"
+        "time.sleep(600)"
+    )
+    wait_for(got.exists)
+    keeper.send_signal(signal.SIGUSR1)
+    assert keeper.wait(20) == 0
+    assert got.read_text() == "stop"
+
+
+def test_what_the_training_left_behind_is_ended_with_it(paths: RunPaths, start: Start) -> None:
+    start(
+        "import subprocess, sys; subprocess.run(['setsid', '--fork', sys.executable, '-c',"
+        " 'import time; time.sleep(600)'])"
+    ).wait(20)
+    assert run_pids(paths) == []
+
+
+def test_ranks_know_their_place_and_fall_together(paths: RunPaths, start: Start) -> None:
+    keeper = start(
+        "import os, sys, time, pathlib\n"
+        f"folder = pathlib.Path({str(paths.folder)!r})\n"
+        "rank = os.environ['RANK']\n"
+        "(folder / f'rank-{rank}').write_text(os.environ['WORLD_SIZE'])\n"
+        "while not (folder / 'rank-1').exists(): time.sleep(0.01)\n"
+        "sys.exit(4) if rank == '0' else time.sleep(600)",
+        ranks=2,
+    )
+    keeper.wait(20)
+    assert {(paths.folder / f"rank-{rank}").read_text() for rank in "01"} == {"2"}
+    assert ending(paths)["code"] == 4
+    assert run_pids(paths) == []
+
+
+def run_pids(paths: RunPaths) -> list[int]:
+    return list(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={paths.folder}"))
+
+
+def is_stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except FileNotFoundError:
+        return False
