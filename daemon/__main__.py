@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from core.errors import SettingsError
+from core.furnish import furnish
 from core.paths import CODE_ROOT, find_workspace
 from core.settings import load_settings
 from daemon.supervisor import Supervisor
@@ -29,6 +30,7 @@ def main() -> int:
     if lock is None:
         print(f"a daemon already supervises {workspace.root}", file=sys.stderr)
         return EXIT_BUSY
+    furnish(workspace)
     try:
         settings = load_settings(workspace.settings)
     except SettingsError as error:

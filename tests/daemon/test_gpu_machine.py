@@ -1,0 +1,89 @@
+"""The daemon on a machine with two RTX 3060, of which the driver is a fake."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.gpu import latest
+from core.paths import RunPaths, Workspace
+from core.store import Store
+from daemon.trainer_process import Start, trainer_environment
+from tests.fake_gpu import build_fake_nvml, steer
+from tests.real import environment, wait_for
+from tests.supervision import make_workspace, spec_text
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return make_workspace(tmp_path / "ws")
+
+
+@pytest.fixture
+def daemon_with_gpus(workspace: Workspace, tmp_path: Path) -> Iterator[dict[str, str]]:
+    driver = build_fake_nvml(tmp_path)
+    steer(driver, "1.processes=4242:3072")
+    command = [sys.executable, "-P", "-m", "daemon"]
+    env = environment(workspace.root) | driver
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
+        yield driver
+        process.terminate()
+
+
+def test_both_cards_are_sampled_and_shown_with_their_processes(
+    workspace: Workspace, daemon_with_gpus: dict[str, str]
+) -> None:
+    wait_for(lambda: workspace.heartbeat.exists() and heartbeat(workspace)["gpus"])
+    gpus = heartbeat(workspace)["gpus"]
+    assert [gpu["name"] for gpu in gpus] == ["NVIDIA GeForce RTX 3060"] * 2
+    assert [gpu["memory_total_mib"] for gpu in gpus] == [12288, 12288]
+    assert gpus[1]["processes"] == [{"pid": 4242, "memory_mib": 3072}]
+    assert heartbeat(workspace)["free_gpus"] == [0, 1]
+    assert {snapshot.index for snapshot in latest(workspace.gpu)} == {0, 1}
+
+
+def test_a_run_that_asks_for_more_gpus_than_there_are_is_refused(
+    workspace: Workspace, daemon_with_gpus: dict[str, str]
+) -> None:
+    store = Store(workspace)
+    store.submit("three", spec_text("three", gpus=3))
+    store.submit("named", spec_text("named", gpus=[0, 5]))
+    wait_for(lambda: len(store.rejected()) == 2)
+    reasons = {item.name: item.reason for item in store.rejected()}
+    assert "more than this machine has (2)" in reasons["three.yaml"]
+    assert "names GPU 5; this machine has GPU 0, 1" in reasons["named.yaml"]
+
+
+def test_a_trainer_sees_only_its_own_gpus(workspace: Workspace) -> None:
+    start = Start(
+        paths=RunPaths(workspace.runs / "r"),
+        root=workspace.root,
+        attempt=2,
+        config={"base_model": "./models/tiny", "datasets": [{"path": "./uploads/qa/train.jsonl"}]},
+        gpu_uuids=("GPU-a", "GPU-b"),
+    )
+    told = trainer_environment(start, {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0"})
+    assert told["CUDA_VISIBLE_DEVICES"] == "GPU-a,GPU-b"
+    assert (told["LLM_TRAINER_RANKS"], told["LLM_TRAINER_ATTEMPT"]) == ("2", "2")
+    assert told["PATH"] == "/bin"
+
+
+def test_a_trainer_on_the_cpu_sees_none(workspace: Workspace) -> None:
+    config = {"base_model": "./models/tiny", "datasets": [{"path": "./uploads/qa/train.jsonl"}]}
+    start = Start(RunPaths(workspace.runs / "r"), workspace.root, 1, config, ())
+    told = trainer_environment(start, {})
+    assert (told["CUDA_VISIBLE_DEVICES"], told["LLM_TRAINER_RANKS"]) == ("", "1")
+    assert told["HF_HUB_OFFLINE"] == "1"
+
+
+def test_a_run_that_names_the_hub_may_reach_it(workspace: Workspace) -> None:
+    config = {"base_model": "org/model", "datasets": [{"path": "./uploads/qa/train.jsonl"}]}
+    start = Start(RunPaths(workspace.runs / "r"), workspace.root, 1, config, ())
+    assert "HF_HUB_OFFLINE" not in trainer_environment(start, {})
+
+
+def heartbeat(workspace: Workspace) -> dict:
+    return json.loads(workspace.heartbeat.read_text())
