@@ -13,11 +13,15 @@ from core.phase import Stage
 
 
 class Journal:
-    """Writes the entries that `core.journal` describes, for one attempt of one run."""
+    """Writes the entries that `core.journal` describes, for one attempt of one run.
 
-    def __init__(self, paths: RunPaths, attempt: int) -> None:
+    Of several processes that train together only the first speaks.
+    """
+
+    def __init__(self, paths: RunPaths, attempt: int, speaks: bool = True) -> None:
         self.paths = paths
         self.attempt = attempt
+        self.speaks = speaks
 
     def stage(self, stage: Stage) -> None:
         """A stage began."""
@@ -25,11 +29,15 @@ class Journal:
 
     def write(self, entry: str, **fields: Any) -> None:
         """Append one entry."""
+        if not self.speaks:
+            return
         record = {"at": now_text(), "attempt": self.attempt, "entry": entry, **fields}
         append_json_line(self.paths.journal, record)
 
     def metric(self, values: dict[str, Any]) -> None:
         """Append one row of numbers. What is not finite is left out and named in `not_finite`."""
+        if not self.speaks:
+            return
         bad = [k for k, v in values.items() if isinstance(v, float) and not math.isfinite(v)]
         row = {key: value for key, value in values.items() if key not in bad}
         if bad:
@@ -38,11 +46,9 @@ class Journal:
 
 
 def find_journal() -> Journal | None:
-    """The journal of the run this process trains.
-
-    None when Axolotl was started by hand, and in every process but the first of several.
-    """
+    """The journal of the run this process trains; None when Axolotl was started by hand."""
     folder = os.environ.get(RUN_FOLDER_VARIABLE)
-    if not folder or os.environ.get("RANK", "0") != "0":
+    if not folder:
         return None
-    return Journal(RunPaths(Path(folder)), int(os.environ.get(ATTEMPT_VARIABLE, "1")))
+    attempt = int(os.environ.get(ATTEMPT_VARIABLE, "1"))
+    return Journal(RunPaths(Path(folder)), attempt, speaks=os.environ.get("RANK", "0") == "0")

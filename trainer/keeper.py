@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import fcntl
 import json
+import math
 import os
 import resource
 import signal
@@ -70,11 +71,11 @@ class Keeper:
     def _wait(self) -> int:
         if len(self.children) == 1:
             return self.children[0].wait()
-        while all(child.poll() is None for child in self.children):
-            time.sleep(0.1)
-        # A rank left alone may wait for its peers for half an hour.
-        deadline = time.monotonic() + RANK_GRACE_S
+        deadline = math.inf
         while time.monotonic() < deadline and any(c.poll() is None for c in self.children):
+            if deadline == math.inf and any(child.returncode for child in self.children):
+                # The peers of a rank that failed may wait for it for half an hour.
+                deadline = time.monotonic() + RANK_GRACE_S
             time.sleep(0.1)
         failed = next((c.returncode for c in self.children if c.returncode), 0)
         for child in self.children:

@@ -4,8 +4,10 @@ Started by hand (`axolotl train runs/<id>/axolotl.yaml`) it only seeds, so that 
 """
 
 import gc
+import os
 from typing import Any
 
+import torch
 from axolotl.integrations.base import BasePlugin
 from transformers import TrainerCallback, TrainerControl, TrainerState, set_seed
 
@@ -46,6 +48,9 @@ class RunPlugin(BasePlugin):
         """Leaves loading to Axolotl, once half-written prepared data is out of its way."""
         if self.journal:
             self.journal.stage(Stage.DATASET)
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available():
+            # Axolotl maps each rank to the GPU of its number, whether there is one or not.
+            cfg.device_map = {"": "cpu"}
         if cfg.dataset_prepared_path:
             sweep_half_written(cfg.dataset_prepared_path)
 

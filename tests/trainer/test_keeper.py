@@ -15,6 +15,7 @@ from core.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from core.paths import CODE_ROOT, RunPaths
 from core.process import pids_with_environment
 from daemon.trainer_process import TrainerProcess, is_locked
+from trainer.keeper import RANK_GRACE_S
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -140,6 +141,19 @@ def test_ranks_know_their_place_and_fall_together(paths: RunPaths, start: Start)
     assert {(paths.folder / f"rank-{rank}").read_text() for rank in "01"} == {"2"}
     assert ending(paths)["code"] == 4
     assert run_pids(paths) == []
+
+
+def test_a_rank_that_is_done_early_waits_for_the_others(paths: RunPaths, start: Start) -> None:
+    done = paths.folder / "done"
+    keeper = start(
+        "import os, time, pathlib\n"
+        f"if os.environ['RANK'] == '0': time.sleep({RANK_GRACE_S} + 1)\n"
+        f"if os.environ['RANK'] == '0': pathlib.Path({str(done)!r}).touch()",
+        ranks=2,
+    )
+    assert keeper.wait(30) == 0
+    assert done.exists()
+    assert ending(paths)["code"] == 0
 
 
 def run_pids(paths: RunPaths) -> list[int]:
