@@ -33,7 +33,7 @@ def find_value_problems(config: Config) -> list[str]:
     return [
         *_range_problems(config),
         *_name_problems(config),
-        *_adapter_problems(config),
+        *_model_problems(config),
         *_data_problems(config),
     ]
 
@@ -52,7 +52,9 @@ def _name_problems(config: Config) -> Iterator[str]:
             yield f"`{key}: {value}` is not known.{suggest(str(value), known_names(kind))}"
 
 
-def _adapter_problems(config: Config) -> Iterator[str]:
+def _model_problems(config: Config) -> Iterator[str]:
+    if not str(config.get("base_model", "")).strip():
+        yield "`base_model` is empty: name a folder or a Hub ID such as `org/name`."
     adapter = config.get("adapter")
     if (
         adapter in ("lora", "qlora")

@@ -65,6 +65,7 @@ def test_keys_set_to_nothing_count_as_not_given() -> None:
         ({"datasets": []}, "at least one entry"),
         ({"datasets": [{"path": "./uploads/qa/train.jsonl", "typ": "alpaca"}]}, "mean `type`?"),
         ({"learning_rate": None}, "`learning_rate` is missing"),
+        ({"base_model": " "}, "`base_model` is empty"),
         ({"learning_rate": -1}, "`learning_rate` must be above 0"),
         ({"num_epochs": 0}, "`num_epochs` must be above 0"),
         ({"lora_r": None}, "`lora_r` is missing"),
