@@ -1,0 +1,163 @@
+"""The main path as a person clicks it: New run to a finished run, then a question to it."""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from core.paths import CODE_ROOT, Workspace
+from core.phase import FINISHED
+from core.store import Store
+from tests.real import build_starter, copy_starter, daemon, environment, wait_for
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_MS = 20_000
+TRAINING_MS = 180_000
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    source = tmp_path_factory.mktemp("starter")
+    build_starter(source)
+    workspace = copy_starter(source, tmp_path_factory.mktemp("browser") / "ws")
+    with daemon(workspace):
+        wait_for(workspace.heartbeat.exists)
+        yield workspace
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Workspace) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app/asgi.py"]
+    with (
+        (workspace.runs / "app.log").open("ab") as log,
+        subprocess.Popen(
+            [*command, "--server.port", str(port)],
+            cwd=CODE_ROOT,
+            env=environment(workspace.root),
+            stdout=log,
+            stderr=log,
+        ) as app,
+    ):
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(f"{address}/_stcore/health"), 60)
+        yield address
+        app.terminate()
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield page
+        browser.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(url: str) -> bool:
+    try:
+        return urllib.request.urlopen(url, timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def choose(page: Page, label: str, text: str) -> None:
+    """Type into a select box and take what it offers."""
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    box.fill(text)
+    page.get_by_role("option", name=text).first.click()
+
+
+def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspace) -> None:
+    page.goto(address)
+    page.get_by_role("link", name="New run").first.click()
+    expect(page.get_by_role("heading", name="New run")).to_be_visible()
+
+    choose(page, "Start from", "starter-lora")
+    expect(page.get_by_text("lora_r: 64")).to_be_visible()
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("2")
+    epochs.press("Enter")
+    expect(page.get_by_text("num_epochs: 2")).to_be_visible()
+    start = page.get_by_role("button", name="Start", exact=True)
+    expect(start).to_be_enabled()
+    start.click()
+
+    # The run's own page opens as soon as the daemon has taken the spec.
+    page.wait_for_url("**/run?run=*", timeout=PATIENCE_MS)
+    expect(page.get_by_text("Completed").first).to_be_visible(timeout=TRAINING_MS)
+    run = Store(workspace).runs()[0]
+    assert run.status.phase in FINISHED
+    assert (run.paths.output / "adapter_model.safetensors").is_file()
+
+    page.get_by_role("link", name="Chat with it").click()
+    question = page.get_by_placeholder("Ask the model something")
+    question.fill("What is the capital of France?")
+    question.press("Enter")
+    answer = page.get_by_test_id("stChatMessage").nth(1)
+    expect(answer).to_contain_text("capital", timeout=60_000)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_scrolls_sideways_or_shows_an_exception(
+    page: Page, address: str, workspace: Workspace, width: int
+) -> None:
+    run = Store(workspace).runs()[0]
+    page.set_viewport_size({"width": width, "height": 844})
+    for path in ("", "new_run", "runs", "datasets", "sandbox", f"run?run={run.run_id}"):
+        page.goto(f"{address}/{path}")
+        expect(page.get_by_role("heading").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_dataset_is_uploaded_and_ready_to_train(
+    page: Page, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    table = tmp_path / "colours.csv"
+    table.write_text("question,answer\n" + "".join(f"Q{n}?,A{n}\n" for n in range(30)))
+    page.goto(f"{address}/datasets")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(table)
+    page.get_by_role("button", name="Add dataset").click()
+    expect(page.get_by_text("colours").first).to_be_visible()
+    wait_for(lambda: workspace.dataset("colours").train.exists(), 20)
+    assert len(workspace.dataset("colours").train.read_text().splitlines()) == 30
+
+
+def test_a_running_training_is_cancelled_after_a_question(
+    page: Page, address: str, workspace: Workspace
+) -> None:
+    preset = (CODE_ROOT / "configs" / "presets" / "starter-full.yaml").read_text()
+    store = Store(workspace)
+    store.submit("to-cancel", preset.replace("name: starter", "name: to-cancel"))
+    wait_for(lambda: any(run.status.name == "to-cancel" for run in store.runs()), 20)
+    run = next(run for run in store.runs() if run.status.name == "to-cancel")
+    page.goto(f"{address}/run?run={run.run_id}")
+    page.get_by_role("button", name="Cancel").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Cancel the run").click()
+    expect(page.get_by_text("Cancelled").first).to_be_visible()
+    wait_for(lambda: store.find_run(run.run_id).status.phase == "cancelled", 30)
