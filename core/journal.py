@@ -9,7 +9,7 @@ One JSON object per line: `at`, `attempt`, `entry`, and what belongs to the entr
 | `plan`      | training begins: `total_steps`, `step` it begins at          |
 | `checkpoint`| a checkpoint is complete: `step`, `path`                     |
 | `stopped`   | training was stopped on request at `step`                    |
-| `error`     | an exception ended the attempt: `kind`, `message`            |
+| `error`     | an exception ended the attempt: `kind`, `message`, `stage`   |
 | `done`      | training ran to its planned end at `step` and was saved      |
 """
 

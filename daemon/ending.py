@@ -6,7 +6,7 @@ from typing import Any
 from core.files import load_json
 from core.journal import JournalReader
 from core.paths import RunPaths
-from core.phase import Phase
+from core.phase import Phase, Stage
 
 ARTEFACTS = (
     "adapter_model.safetensors",
@@ -18,13 +18,20 @@ ARTEFACTS = (
 
 HINTS = (
     ("out of memory", "The GPU ran out of memory. Try a smaller micro_batch_size or sequence_len."),
-    ("No space left", "The disk is full. Free some space and start the run again."),
+    ("no space left", "The disk is full. Free some space and start the run again."),
     (
         "gated repo",
         "The model is gated. Accept its licence on the Hub and set HF_TOKEN for the daemon.",
     ),
-    ("unhandled prompt tokenization", "The dataset's `type` does not fit its rows."),
 )
+"""Words in an exception that say what to do."""
+
+STAGE_HINTS = {
+    Stage.CONFIG: "Axolotl refused the config.",
+    Stage.DATASET: "The dataset could not be laid out: a row does not fit the dataset's `type`.",
+    Stage.MODEL: "The model could not be loaded.",
+}
+"""What an exception in a stage means, when its words do not tell."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,12 @@ def find_exit(paths: RunPaths, attempt: int) -> dict[str, Any] | None:
 
 
 def explain(error: dict[str, Any]) -> str:
-    """One paragraph on an exception: what to do when it is a known one, then its own words."""
+    """One paragraph on an exception: what it means or what to do, then its own words."""
     message = str(error.get("message", ""))
-    hint = next((hint for word, hint in HINTS if word.lower() in message.lower()), "")
+    if error.get("stage") == Stage.DATASET and error.get("kind") == "KeyError":
+        return f"A row of the dataset has no {message}, which the dataset's `type` needs."
+    stage_hint = STAGE_HINTS.get(error.get("stage", ""), "")
+    hint = next((hint for words, hint in HINTS if words in message.lower()), stage_hint)
     own = f"{error.get('kind', 'Error')}: {message}".strip().rstrip(":")
     return f"{hint} ({own})" if hint else own
 

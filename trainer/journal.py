@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,16 @@ class Journal:
         self.paths = paths
         self.attempt = attempt
         self.speaks = speaks
+        self._stage = ""
 
     def stage(self, stage: Stage) -> None:
         """A stage began."""
+        self._stage = stage.value
         self.write("stage", stage=stage.value)
+
+    def fail(self, kind: str, message: str) -> None:
+        """An exception ended the attempt, in the stage that began last."""
+        self.write("error", kind=kind, message=message, stage=self._stage)
 
     def write(self, entry: str, **fields: Any) -> None:
         """Append one entry."""
@@ -45,6 +52,7 @@ class Journal:
         append_json_line(self.paths.metrics, {"at": now_text(), "attempt": self.attempt, **row})
 
 
+@cache
 def find_journal() -> Journal | None:
     """The journal of the run this process trains; None when Axolotl was started by hand."""
     folder = os.environ.get(RUN_FOLDER_VARIABLE)

@@ -23,7 +23,7 @@ def main() -> None:
     try:
         train(journal)
     except BaseException as error:
-        journal.write("error", kind=type(error).__name__, message=describe(error))
+        journal.fail(type(error).__name__, describe(error))
         raise
 
 
@@ -55,12 +55,17 @@ def find_reporter() -> Any:
 
 
 def describe(error: BaseException) -> str:
-    """The error in at most 2,000 characters, pydantic's field by field."""
+    """The error in at most 2,000 characters: pydantic's field by field, else with its cause."""
     errors = getattr(error, "errors", None)
     if callable(errors):
         lines = [f"`{'.'.join(map(str, e['loc']))}`: {e['msg']}" for e in errors()]
         return "\n".join(lines)[:2000]
-    return str(error)[:2000]
+    cause = error
+    # A worker process hands its whole traceback over as a cause; that is in the log.
+    while cause.__cause__ is not None and "Traceback (" not in str(cause.__cause__):
+        cause = cause.__cause__
+    own = str(error) if cause is error else f"{error}: {cause}"
+    return own[:2000]
 
 
 def leave() -> NoReturn:

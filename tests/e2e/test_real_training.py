@@ -189,7 +189,8 @@ def test_a_row_axolotl_cannot_read_fails_the_run_with_its_words(trained: Workspa
     Store(trained).submit("broken", broken)
     run = wait_for_end(trained, "broken")
     assert run.status.phase == "failed"
-    assert "Error" in run.status.reason
+    assert "does not fit the dataset's `type`" in run.status.reason
+    assert "Traceback" not in run.status.reason
 
 
 def test_a_training_whose_plugin_does_not_report_in_is_stopped(
