@@ -125,7 +125,7 @@ def trainer_environment(start: Start, base: Mapping[str, str]) -> dict[str, str]
         # Our log is the log; Axolotl would write a second copy into the output folder.
         "AXOLOTL_TEE_STDOUT": "0",
         "TQDM_DISABLE": "1",
-        "OMP_WAIT_POLICY": "passive",
+        "OMP_WAIT_POLICY": base.get("OMP_WAIT_POLICY", "passive"),
     }
     if start.gpu_uuids:
         # As `axolotl train` sets them.

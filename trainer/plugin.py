@@ -85,7 +85,8 @@ class RunReporter(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        values = {ours: logs[key] for key, ours in METRIC_NAMES.items() if key in (logs or {})}
+        logged = logs or {}
+        values = {ours: logged[key] for key, ours in METRIC_NAMES.items() if key in logged}
         if not values.get("gpu_memory_gib"):
             values.pop("gpu_memory_gib", None)
         # The summary at the end of a training has neither.

@@ -1,0 +1,255 @@
+"""Datasets in `uploads/`: made from an upload, found again, looked into."""
+
+import json
+import os
+import random
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from core.clock import from_text, now_text
+from core.dataset_block import axolotl_block
+from core.dataset_build import Copied, convert_rows, copy_original, split_rows
+from core.dataset_card import Dataset, Report, describe, find_dataset, list_datasets, save_card
+from core.dataset_format import BadRow, show
+from core.dataset_read import extension_of
+from core.dataset_trash import delete_dataset, list_trash, restore, runs_using
+from core.errors import DatasetError
+from core.files import sync_folder
+from core.paths import DatasetPaths, Workspace
+from core.settings import Settings
+from core.store import slug
+
+__all__ = [
+    "BadRow",
+    "Dataset",
+    "Report",
+    "SameContentError",
+    "axolotl_block",
+    "create_dataset",
+    "delete_dataset",
+    "find_dataset",
+    "find_file",
+    "find_same_content",
+    "list_datasets",
+    "list_trash",
+    "restore",
+    "runs_using",
+    "sample_rows",
+    "write_card",
+]
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MAX_VALIDATION_FRACTION = 0.5
+LEFTOVER_AGE_S = 24 * 3600
+WHOLE_SAMPLE_BYTES = 4 * 1024 * 1024
+
+
+class SameContentError(DatasetError):
+    """The very same file is there already, as `dataset`."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(
+            f"The same file is already here as `{dataset.name}` ({dataset.rows:,} rows). "
+            "Use that, or ask for a second copy."
+        )
+        self.dataset = dataset
+
+
+def create_dataset(
+    workspace: Workspace,
+    name: str,
+    file_name: str,
+    source: BinaryIO | Path,
+    validation_fraction: float = 0.0,
+    seed: int = 42,
+    system_prompt: str = "",
+    allow_same_content: bool = False,
+) -> Dataset:
+    """Make a dataset of an upload, whole or not at all.
+
+    Raises DatasetError saying what is wrong, where, and what to do; SameContentError when the
+    file is there already.
+    """
+    target = workspace.dataset(free_name(workspace, name))
+    extension = extension_of(file_name)
+    check_fraction(validation_fraction)
+    with _folder_aside(workspace, target.name) as aside, _told_of(file_name):
+        copied = _copy(source, aside.original(extension), extension)
+        same = find_same_content(workspace, copied.sha256)
+        if same and not allow_same_content:
+            raise SameContentError(same)
+        converted = convert_rows(copied, aside.train, system_prompt.strip())
+        rows = (converted.rows, 0)
+        if validation_fraction:
+            rows = _set_aside(aside, validation_fraction, seed)
+        dataset = Dataset(
+            paths=target,
+            format=converted.form.name,
+            rows=rows[0],
+            created_at=from_text(now_text()),
+            validation_rows=rows[1],
+            bytes=copied.bytes,
+            columns=converted.columns,
+            mapping=dict(converted.form.mapping),
+            sha256=copied.sha256,
+            system_prompt=system_prompt.strip(),
+            report=converted.report,
+        )
+        save_card(dataset, aside.card)
+        _publish(aside.folder, target.folder)
+    return dataset
+
+
+def write_card(paths: DatasetPaths) -> Dataset:
+    """Write the card of a dataset whose rows are there already."""
+    dataset = describe(paths)
+    if dataset.format not in ("messages", "text"):
+        raise DatasetError(f"{paths.train}: the rows have neither `messages` nor `text`.")
+    save_card(dataset, paths.card)
+    return replace(dataset, is_converted=True)
+
+
+def find_same_content(workspace: Workspace, sha256: str) -> Dataset | None:
+    """A dataset made from the very same file."""
+    same = (dataset for dataset in list_datasets(workspace) if dataset.sha256 == sha256)
+    return next(same, None) if sha256 else None
+
+
+def sample_rows(dataset: Dataset, count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Some rows to look at, other ones for each seed; a large file is not read through."""
+    path, chance = dataset.paths.train, random.Random(seed)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= WHOLE_SAMPLE_BYTES:
+            lines = [line for line in file if line.strip()]
+            lines = [
+                lines[at] for at in sorted(chance.sample(range(len(lines)), min(count, len(lines))))
+            ]
+        else:
+            lines = _lines_at(file, sorted(chance.randrange(size) for _ in range(count)))
+    return [row for row in map(_parse_row, lines) if row is not None]
+
+
+def free_name(workspace: Workspace, name: str) -> str:
+    """The name as a folder is called. Raises DatasetError when it is taken or has no letters."""
+    stem = slug(name)
+    if not NAME.fullmatch(stem):
+        raise DatasetError("The dataset needs a name with a letter or a digit in it.")
+    if workspace.dataset(stem).folder.exists():
+        raise DatasetError(f"There is a dataset `{stem}` already. Choose another name.")
+    return stem
+
+
+def check_fraction(fraction: float) -> None:
+    """Raise DatasetError unless this part of the rows can be set aside."""
+    if not 0 <= fraction <= MAX_VALIDATION_FRACTION:
+        raise DatasetError(f"The validation part must be from 0 to 0.5, not {fraction}.")
+
+
+def find_file(workspace: Workspace, settings: Settings, text: str) -> Path:
+    """The file on this machine that the path names. Raises DatasetError unless it may be read."""
+    typed = text.strip()
+    if not typed or "\0" in typed:
+        raise DatasetError("Write the path of a file on this machine.")
+    try:
+        path = (workspace.root / Path(typed).expanduser()).resolve()
+        is_file = path.is_file()
+    except (OSError, RuntimeError) as error:
+        raise DatasetError(f"{show(typed)} is no path: {error}.") from error
+    folders = [workspace.root, *settings.allowed_folders]
+    inside = next((folder for folder in folders if path.is_relative_to(folder)), None)
+    if inside is None:
+        raise DatasetError(
+            f"{path} is in none of the allowed folders: {', '.join(map(str, folders))}. Move it "
+            "there, or add its folder to `allowed_folders` in configs/settings.yaml."
+        )
+    if any(part.startswith(".") for part in path.relative_to(inside).parts):
+        raise DatasetError(f"{path} is hidden. Move it to a place without a leading dot.")
+    if not is_file:
+        raise DatasetError(f"There is no file {path}.")
+    extension_of(path.name)
+    return path
+
+
+def _copy(source: BinaryIO | Path, original: Path, extension: str) -> Copied:
+    if not isinstance(source, Path):
+        return copy_original(source, original, extension)
+    with source.open("rb") as file:
+        return copy_original(file, original, extension)
+
+
+def _set_aside(paths: DatasetPaths, fraction: float, seed: int) -> tuple[int, int]:
+    """Divide what is in `train.jsonl`; returns the rows to train on and those set aside."""
+    whole = paths.train.rename(paths.folder / "rows.jsonl")
+    counts = split_rows(whole, paths, fraction, seed)
+    whole.unlink()
+    return counts
+
+
+def _parse_row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _lines_at(file: BinaryIO, offsets: list[int]) -> list[bytes]:
+    lines = {}
+    for offset in offsets:
+        file.seek(offset)
+        file.readline()
+        at = file.tell()
+        lines[at] = file.readline()
+    return [line for line in lines.values() if line.strip()]
+
+
+@contextmanager
+def _folder_aside(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
+    """A hidden folder beside its future place, gone at the end unless it was moved there."""
+    workspace.uploads.mkdir(parents=True, exist_ok=True)
+    _sweep(workspace.uploads)
+    aside = workspace.uploads / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    aside.mkdir()
+    try:
+        yield DatasetPaths(aside)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sweep(uploads: Path) -> None:
+    """Remove what an upload left behind that was killed long ago."""
+    for path in uploads.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime > LEFTOVER_AGE_S:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _told_of(file_name: str) -> Iterator[None]:
+    """Put the file's name in front of what went wrong with it."""
+    try:
+        yield
+    except SameContentError:
+        raise
+    except DatasetError as error:
+        raise DatasetError(f"{show(file_name)}: {error}.") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatasetError(f"{show(file_name)}: cannot be stored: {reason}.") from error
+
+
+def _publish(aside: Path, target: Path) -> None:
+    for path in aside.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    if target.exists():
+        raise DatasetError(f"there is a dataset `{target.name}` by now; choose another name")
+    aside.rename(target)
+    sync_folder(target.parent)

@@ -1,0 +1,69 @@
+"""Reading `daemon.json`: does the daemon live, and what does it see?"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from core.clock import from_text
+from core.errors import RecordError
+from core.files import load_json
+
+FRESH_S = 5.0
+
+
+@dataclass(frozen=True)
+class SeenGpu:
+    """A GPU as the daemon last saw it; memory is None where the card does not tell."""
+
+    index: int
+    name: str
+    memory_used_mib: int | None
+    memory_total_mib: int | None
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """The daemon's last sign of life."""
+
+    beat_at: datetime
+    version: str
+    gpus: tuple[SeenGpu, ...]
+    free_gpus: tuple[int, ...]
+    troubles: tuple[str, ...]
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether the daemon lived a moment ago."""
+        # A clock that was set back leaves a beat of the future, which proves nothing.
+        return abs(now - self.beat_at) <= timedelta(seconds=FRESH_S)
+
+
+def read_heartbeat(path: Path) -> Heartbeat | None:
+    """The heartbeat in the file, or None when there is no readable one."""
+    try:
+        return _parse(load_json(path))
+    except (OSError, RecordError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _parse(record: dict[str, Any]) -> Heartbeat:
+    return Heartbeat(
+        beat_at=from_text(record["beat_at"]),
+        version=str(record.get("version", "")),
+        gpus=tuple(_parse_gpu(gpu) for gpu in record.get("gpus") or ()),
+        free_gpus=tuple(int(index) for index in record.get("free_gpus") or ()),
+        troubles=tuple(str(trouble) for trouble in record.get("troubles") or ()),
+    )
+
+
+def _parse_gpu(record: dict[str, Any]) -> SeenGpu:
+    return SeenGpu(
+        index=int(record["index"]),
+        name=str(record.get("name", "")),
+        memory_used_mib=_whole(record.get("memory_used_mib")),
+        memory_total_mib=_whole(record.get("memory_total_mib")),
+    )
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,1 @@
+"""The pages: they read what the daemon wrote, and ask it for what a person wishes."""

@@ -1,0 +1,16 @@
+"""The app as one server: `python -m streamlit run streamlit_app/asgi.py` from the code root."""
+
+import gc
+from pathlib import Path
+
+# Imported here so that the first page does not wait for them.
+import pandas  # noqa: F401
+import plotly.graph_objects  # noqa: F401
+import streamlit as st
+
+from streamlit_app import guard
+
+app = st.App(Path(__file__).resolve().with_name("app.py"), on_script_error=guard.show_error)
+
+# What is imported stays; the garbage collector need not look at it again.
+gc.freeze()

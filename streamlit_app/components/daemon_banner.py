@@ -1,0 +1,24 @@
+"""Says on every page that the daemon is not there, or is in trouble."""
+
+import streamlit as st
+
+from core.clock import now
+from streamlit_app import guard, session
+from streamlit_app.display import plain
+
+DOWN = (
+    "The daemon is not running: queued runs wait. Start it with `make run` or "
+    "`systemctl start llm-trainer-daemon`."
+)
+
+
+@st.fragment(run_every=3)
+@guard.shown()
+def show() -> None:
+    """Nothing while all is well."""
+    heartbeat = session.heartbeat()
+    if heartbeat is None or not heartbeat.is_fresh(now()):
+        st.warning(DOWN, icon=":material/power_off:")
+        return
+    for trouble in heartbeat.troubles:
+        st.warning(plain(trouble), icon=":material/warning:")

@@ -1,0 +1,70 @@
+"""Loss and validation loss over the steps."""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.phase import FINISHED
+from core.store import Run
+from core.thin import thin
+from streamlit_app import session
+from streamlit_app.curves import Curves
+
+HEIGHT = 320
+FEW_POINTS = 60
+NAMES = {"loss": "Loss", "eval_loss": "Validation loss"}
+CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True}
+
+
+def show(run: Run) -> None:
+    """The curves, at a fixed height whether or not there is a point yet."""
+    curves = session.curves(run)
+    is_empty = len(curves.points("loss")[0]) == 0
+    if is_empty and run.status.phase in FINISHED:
+        st.caption("The run ended before its first log event: there is no loss curve.")
+        return
+    with st.container(height=HEIGHT, border=False):
+        if is_empty:
+            st.caption("The loss curve appears here with the first log event of the training.")
+            return
+        st.plotly_chart(
+            _figure(run.paths.metrics, curves.version, curves),
+            key="loss chart",
+            height=HEIGHT,
+            config=CONFIG,
+            alt="Loss and validation loss over the steps of training",
+        )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _figure(path: Path, version: int, _curves: Curves) -> go.Figure:
+    """The same figure for the same numbers: what did not change is not sent again."""
+    return figure(_curves)
+
+
+def figure(curves: Curves) -> go.Figure:
+    """The two curves, thinned so that every spike stays."""
+    chart = go.Figure()
+    for key, name in NAMES.items():
+        steps, values = thin(*curves.points(key))
+        if len(steps) == 0:
+            continue
+        mode = "lines+markers" if len(steps) < FEW_POINTS else "lines"
+        chart.add_scatter(
+            x=steps,
+            y=values,
+            name=name,
+            mode=mode,
+            hovertemplate="step %{x:,}: %{y:.4f}",
+        )
+    chart.update_layout(
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        hovermode="x unified",
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        showlegend=True,
+        xaxis={"title": "Step", "tickformat": ",d", "rangemode": "tozero"},
+        yaxis={"title": ""},
+    )
+    return chart

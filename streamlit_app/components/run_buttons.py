@@ -1,0 +1,55 @@
+"""What can be done with a run."""
+
+import streamlit as st
+
+from core.phase import CANCELLABLE, Phase, Verb
+from core.store import Run
+from streamlit_app import session
+from streamlit_app.display import VERB_WORDS, plain
+
+
+def show(run: Run) -> None:
+    """The buttons that apply in the run's phase."""
+    asked = session.store().requested(run.run_id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if asked and run.status.phase in CANCELLABLE:
+            st.button(f"{VERB_WORDS[asked[-1]]}…", disabled=True, icon=":material/hourglass_top:")
+        elif run.status.phase in CANCELLABLE and st.button("Cancel", icon=":material/block:"):
+            confirm_cancel(run)
+        if can_chat(run):
+            st.page_link(
+                session.SANDBOX_PAGE,
+                label="**Chat with it**",
+                icon=":material/chat:",
+                query_params={"run": run.run_id},
+            )
+
+
+def can_chat(run: Run) -> bool:
+    """Whether there are weights of the run to talk to."""
+    return run.status.phase is Phase.COMPLETED or bool(run.checkpoints())
+
+
+@st.dialog("Cancel this run?", icon=":material/block:")
+def confirm_cancel(run: Run) -> None:
+    """Asks once more, for a cancelled run does not go on."""
+    st.markdown(f"**{plain(run.status.name)}** {_consequence(run)}")
+    with st.container(horizontal=True):
+        clicked = st.button(
+            "Cancel the run",
+            type="primary",
+            on_click=_request_cancel,
+            args=(run,),
+        )
+        if st.button("Keep it") or clicked:
+            st.rerun()
+
+
+def _request_cancel(run: Run) -> None:
+    session.store().request(run.run_id, Verb.CANCEL)
+
+
+def _consequence(run: Run) -> str:
+    if run.status.phase is Phase.QUEUED:
+        return "leaves the queue."
+    return "stops for good. Checkpoints that are saved stay."

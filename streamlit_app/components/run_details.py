@@ -1,0 +1,138 @@
+"""The files of a run, one tab each; only the open one is read."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core.clock import now
+from core.files import read_tail
+from core.store import Run
+from streamlit_app import session, timeline
+from streamlit_app.components import stage_list
+from streamlit_app.components.phase_badge import show as show_phase
+from streamlit_app.display import bytes_text, moment_text, phase_of, plain, sentence
+from streamlit_app.log_text import clean_log
+
+LOG_HEIGHT = 380
+LOG_LINES = 300
+MAX_CONFIG_BYTES = 256 * 1024
+TABS = (
+    ":material/article: Log",
+    ":material/tune: Config",
+    ":material/history: Events",
+    ":material/save: Checkpoints",
+)
+
+
+def show(run: Run) -> None:
+    """Log, config, events and checkpoints."""
+    tabs = st.tabs(TABS, key="details", on_change="rerun")
+    for tab, show_one in zip(
+        tabs, (show_log, show_config, show_events, show_checkpoints), strict=True
+    ):
+        if tab.open:
+            with tab:
+                show_one(run)
+
+
+def show_log(run: Run) -> None:
+    """The end of the log, and the whole of it to download."""
+    path = run.paths.log
+    text = _tail(path, *session.stamp(path))
+    if not text:
+        st.caption("Nothing has been written yet.")
+        return
+    with st.container(height=LOG_HEIGHT, border=False, autoscroll=True, key="log"):
+        st.code(text, language=None, wrap_lines=True)
+    st.download_button(
+        "Download the whole log",
+        data=path.read_bytes,
+        file_name=f"{run.run_id}.log",
+        mime="text/plain",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def show_config(run: Run) -> None:
+    """What was asked for, what the daemon changed, and what Axolotl was started with."""
+    changes = [change for event in _events(run) for change in event.changes]
+    if changes:
+        st.markdown("**What the daemon added or changed**")
+        st.text("\n".join(f"• {change}" for change in changes))
+    for title, path in (
+        ("As submitted: spec.yaml", run.paths.spec),
+        ("As started: axolotl.yaml", run.paths.axolotl_config),
+    ):
+        if path.is_file():
+            st.markdown(f"**{title}**")
+            st.code(_text(path, *session.stamp(path)), language="yaml")
+
+
+def show_events(run: Run) -> None:
+    """Every change of phase, and how long the start took."""
+    for event in _events(run):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(moment_text(event.at, session.zone()), width="content")
+            phase = phase_of(event.phase)
+            show_phase(phase) if phase else st.text(event.phase)
+            st.text(sentence(event.reason), width="stretch")
+    stages = stage_times(run)
+    if stages and not any(stage.is_open for stage in stages):
+        st.caption(plain(stage_list.summary(stages)))
+
+
+def show_checkpoints(run: Run) -> None:
+    """What was saved on the way."""
+    steps = run.checkpoints()
+    if not steps:
+        st.caption("No checkpoint is complete yet. `save_steps` in the spec says how often one is.")
+        return
+    times = timeline.saved_at(_journal(run))
+    rows = [
+        {
+            "Step": step,
+            "Size": bytes_text(_folder_bytes(folder, *session.stamp(folder))),
+            "Saved": moment_text(times.get(step), session.zone()),
+        }
+        for step in reversed(steps)
+        if (folder := run.paths.checkpoint(step))
+    ]
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, width="content", alt="Checkpoints of this run"
+    )
+
+
+def stage_times(run: Run) -> list[timeline.StageTime]:
+    """The stages of the current attempt's start."""
+    return timeline.stage_times(_events(run), _journal(run), run.status.attempt, now())
+
+
+def _events(run: Run) -> list[timeline.Event]:
+    return timeline.events(_records(run.paths.events, *session.stamp(run.paths.events)))
+
+
+def _journal(run: Run) -> list[dict]:
+    return _records(run.paths.journal, *session.stamp(run.paths.journal))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _records(path: Path, mtime_ns: int, size: int) -> list[dict]:
+    return timeline.read_records(path)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _tail(path: Path, mtime_ns: int, size: int) -> str:
+    return clean_log(read_tail(path), LOG_LINES)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _text(path: Path, mtime_ns: int, size: int) -> str:
+    with path.open("rb") as file:
+        return file.read(MAX_CONFIG_BYTES).decode("utf-8", errors="replace")
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _folder_bytes(path: Path, mtime_ns: int, size: int) -> int:
+    return timeline.folder_bytes(path)

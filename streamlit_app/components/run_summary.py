@@ -1,0 +1,58 @@
+"""What a run was asked to do, and how long it took."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.errors import SpecError
+from core.safe_yaml import load_yaml_mapping
+from core.store import Run
+from streamlit_app import session
+from streamlit_app.display import (
+    UNKNOWN,
+    dataset_text,
+    gpus_text,
+    hyperparameter_texts,
+    method_text,
+    model_text,
+    moment_text,
+    plain,
+    sentence,
+)
+
+
+def show(run: Run) -> None:
+    """A short list: base model, dataset, method, parameters, where, when, how long."""
+    st.table(
+        {name: plain(text) for name, text in facts(run).items() if text},
+        border="horizontal",
+    )
+
+
+def facts(run: Run) -> dict[str, str]:
+    """The facts in words, in the order in which they are shown."""
+    summary, status = session.index().summary(run), run.status
+    return {
+        "Base\N{NO-BREAK SPACE}model": model_text(summary.base_model) or UNKNOWN,
+        "Dataset": ", ".join(map(dataset_text, summary.datasets)) or UNKNOWN,
+        "Method": method_text(summary.method),
+        "Parameters": ", ".join(hyperparameter_texts(load_config(run))),
+        "Runs on": sentence(gpus_text(status.gpus)) if status.started_at else "",
+        "Submitted": moment_text(status.submitted_at, session.zone()),
+        "Started": moment_text(status.started_at, session.zone()) if status.started_at else "",
+        "Ended": moment_text(status.ended_at, session.zone()) if status.ended_at else "",
+    }
+
+
+def load_config(run: Run) -> dict[str, Any]:
+    """The spec as a mapping; empty when it cannot be read."""
+    return _load(run.paths.spec, *session.stamp(run.paths.spec))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _load(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
+    try:
+        return load_yaml_mapping(path.read_bytes())
+    except (OSError, SpecError):
+        return {}

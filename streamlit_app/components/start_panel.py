@@ -1,0 +1,56 @@
+"""The spec as it will be dropped, what speaks against it, and the button that drops it."""
+
+import streamlit as st
+
+from core.errors import SpecError
+from core.preset import save_preset
+from core.spec import RunSpec
+from core.spec_check import check_spec
+from streamlit_app import session
+from streamlit_app.code_words import marked
+from streamlit_app.display import plain
+from streamlit_app.submission import submit
+
+WAITING = "new_waiting"
+DEFAULT_NAME = "run"
+
+
+def check(text: str) -> tuple[RunSpec | None, str]:
+    """The spec in the text, or what is wrong with it."""
+    try:
+        root = session.workspace().root
+        return check_spec(text, DEFAULT_NAME, root, session.settings()), ""
+    except SpecError as error:
+        return None, str(error)
+
+
+def show(text: str) -> None:
+    """The button, and above it why it cannot be pressed."""
+    spec, problem = check(text)
+    if problem:
+        st.error(f"**Cannot start:**  \n{marked(problem)}")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        pressed = st.button(
+            "Start",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=spec is None,
+            key="new-start",
+        )
+        _show_save(text, spec is None)
+    if pressed and spec is not None:
+        st.session_state[WAITING] = submit(session.store(), spec.name, text)
+        st.rerun()
+
+
+def _show_save(text: str, disabled: bool) -> None:
+    with st.popover("Save as preset", icon=":material/bookmark_add:", disabled=disabled):
+        name = st.text_input("Name of the preset", key="preset_name", max_chars=48)
+        st.caption("Saved in configs/presets, to start from another time.")
+        if st.button("Save", key="preset-save", disabled=not (name or "").strip()):
+            try:
+                path = save_preset(session.workspace(), name or "", text)
+            except (OSError, SpecError) as error:
+                st.error(plain(str(error)))
+            else:
+                st.success(f"Saved as {plain(path.stem)}.")

@@ -1,0 +1,112 @@
+"""Every run with what a list shows of it, each file read again only when it changed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import SpecError
+from core.files import parse_json_lines, read_tail
+from core.safe_yaml import load_yaml_mapping
+from core.spec import RunSpec
+from core.store import Run, Store
+
+Stamp = tuple[int, int, int]
+
+# Validation is rarer than the loss: most files need the first look only.
+TAIL_BYTES = (16 * 1024, 1024 * 1024)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run was asked to do, in short."""
+
+    base_model: str = ""
+    method: str = ""
+    datasets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The newest loss and validation loss of a run."""
+
+    loss: float | None = None
+    eval_loss: float | None = None
+
+
+class RunIndex:
+    """The runs of a store. Threads may share it: every cell is replaced whole."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._runs: dict[str, tuple[Stamp, Run | None]] = {}
+        self._summaries: dict[str, Summary] = {}
+        self._losses: dict[str, tuple[Stamp, Losses]] = {}
+
+    def runs(self) -> list[Run]:
+        """Every readable run, the newest first."""
+        paths = {
+            path.parent.name: path for path in self.store.workspace.runs.glob("[!.]*/status.json")
+        }
+        for gone in set(self._runs) - set(paths):
+            for cache in (self._runs, self._summaries, self._losses):
+                cache.pop(gone, None)
+        found = [self._run(run_id, path) for run_id, path in paths.items()]
+        return sorted((run for run in found if run), key=lambda run: run.run_id, reverse=True)
+
+    def summary(self, run: Run) -> Summary:
+        """What the run was asked to do; its spec never changes, so it is read once."""
+        if run.run_id not in self._summaries:
+            self._summaries[run.run_id] = read_summary(run)
+        return self._summaries[run.run_id]
+
+    def losses(self, run: Run) -> Losses:
+        """The newest losses of the run."""
+        stamp = _stamp(run.paths.metrics)
+        known = self._losses.get(run.run_id)
+        if known is None or known[0] != stamp:
+            known = stamp, read_losses(run.paths.metrics)
+            self._losses[run.run_id] = known
+        return known[1]
+
+    def _run(self, run_id: str, path: Path) -> Run | None:
+        stamp = _stamp(path)
+        known = self._runs.get(run_id)
+        if known is None or known[0] != stamp:
+            known = stamp, self.store.find_run(run_id)
+            self._runs[run_id] = known
+        return known[1]
+
+
+def read_summary(run: Run) -> Summary:
+    """The summary of a spec that was checked when it was taken; empty when it cannot be read."""
+    try:
+        config = load_yaml_mapping(run.paths.spec.read_bytes())
+        config.pop("run", None)
+        spec = RunSpec(run.status.name, {"base_model": "", **config})
+        return Summary(spec.base_model, spec.method, spec.datasets)
+    except (OSError, SpecError, AttributeError, TypeError):
+        return Summary()
+
+
+def read_losses(path: Path) -> Losses:
+    """The newest losses of a metrics file, looked for near its end."""
+    losses = Losses()
+    for size_bytes in TAIL_BYTES:
+        rows = parse_json_lines(read_tail(path, size_bytes).splitlines())
+        losses = Losses(_newest(rows, "loss"), _newest(rows, "eval_loss"))
+        if None not in (losses.loss, losses.eval_loss):
+            break
+    return losses
+
+
+def _newest(rows: list[dict[str, Any]], key: str) -> float | None:
+    values = (row.get(key) for row in reversed(rows))
+    return next((float(value) for value in values if isinstance(value, int | float)), None)
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return 0, 0, 0
+    return info.st_mtime_ns, info.st_size, info.st_ino

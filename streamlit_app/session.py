@@ -1,0 +1,100 @@
+"""What a page asks for: the workspace, its runs, and which run is chosen."""
+
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from core.heartbeat import Heartbeat, read_heartbeat
+from core.paths import Workspace, find_workspace
+from core.settings import Settings, load_settings
+from core.store import Run, Store
+from streamlit_app.curves import Curves
+from streamlit_app.run_index import RunIndex
+
+RUN_PAGE = "views/run.py"
+SANDBOX_PAGE = "views/sandbox.py"
+NEW_RUN_PAGE = "views/new_run.py"
+DATASETS_PAGE = "views/datasets.py"
+
+
+def workspace() -> Workspace:
+    """The workspace this app shows."""
+    return find_workspace()
+
+
+def store() -> Store:
+    """The door to the workspace's records."""
+    return index().store
+
+
+def settings() -> Settings:
+    """How this machine is set up; read again when the file changes."""
+    path = workspace().settings
+    return _settings(path, *stamp(path))
+
+
+def index() -> RunIndex:
+    """Every run, each read again only when its record changed. Shared by all sessions."""
+    return _index(workspace())
+
+
+def runs() -> list[Run]:
+    """Every readable run, the newest first."""
+    return index().runs()
+
+
+def heartbeat() -> Heartbeat | None:
+    """The daemon's last heartbeat; None when there never was one."""
+    return read_heartbeat(workspace().heartbeat)
+
+
+def curves(run: Run) -> Curves:
+    """The run's metrics as of now. Shared by all sessions; reads only what was added."""
+    found = _curves(run.paths.metrics)
+    found.refresh()
+    return found
+
+
+def selected_run() -> Run | None:
+    """The run named in the address, `?run=<run id>`; None when there is none such."""
+    return store().find_run(st.query_params.get("run", ""))
+
+
+def open_run(run_id: str) -> NoReturn:
+    """Go to the run's page."""
+    st.switch_page(RUN_PAGE, query_params={"run": run_id})
+
+
+def zone() -> tzinfo:
+    """The time zone of the browser; UTC when it does not tell."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ValueError, ZoneInfoNotFoundError):
+        return UTC
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """When the file last changed and its size: the key under which its content is cached."""
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return info.st_mtime_ns, info.st_size
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _index(workspace: Workspace) -> RunIndex:
+    return RunIndex(Store(workspace))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _curves(path: Path) -> Curves:
+    return Curves(path)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _settings(path: Path, mtime_ns: int, size: int) -> Settings:
+    return load_settings(path)

@@ -1,0 +1,54 @@
+"""A spec on its way, from being dropped until the daemon took or refused it. No Streamlit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.store import Run, Store
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A spec that was dropped. `known` are the runs of this name that were there before."""
+
+    file: Path
+    name: str
+    text: str
+    known: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of it: a run, a reason why not, or neither yet."""
+
+    run_id: str = ""
+    reason: str = ""
+
+
+def submit(store: Store, name: str, text: str) -> Submission:
+    """Drop the spec into the queue. Raises SpecError when its name is none."""
+    known = frozenset(run.run_id for run in _runs_named(store, name))
+    return Submission(store.submit(name, text), name, text, known)
+
+
+def look(store: Store, submission: Submission) -> Outcome:
+    """What became of the spec as of now."""
+    if submission.file.exists():
+        return Outcome()
+    for run in _runs_named(store, submission.name):
+        if run.run_id not in submission.known and _holds(run.paths.spec, submission.text):
+            return Outcome(run_id=run.run_id)
+    for rejected in store.rejected():
+        if _holds(rejected.path, submission.text):
+            return Outcome(reason=rejected.reason.strip() or "No reason was left.")
+    return Outcome()
+
+
+def _runs_named(store: Store, name: str) -> list[Run]:
+    return [run for run in store.runs() if run.status.name == name]
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode("utf-8")
+    except OSError:
+        return False

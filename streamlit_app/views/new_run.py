@@ -1,0 +1,186 @@
+"""Choose a base model and a dataset, see the spec they make, and start it."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.dataset import Dataset, list_datasets
+from core.draft import count_steps, find_doubts, from_spec, to_yaml
+from core.errors import DatasetError, SpecError
+from core.preset import list_presets
+from core.safe_yaml import load_yaml_mapping
+from core.store import slug
+from streamlit_app import draft_state, session
+from streamlit_app.code_words import marked
+from streamlit_app.components import draft_form, model_check, start_panel, waiting_panel
+from streamlit_app.display import count_text, plain
+
+FORM, YAML = "Form", "YAML"
+LATEST_RUNS = 10
+
+
+def choices() -> dict[str, str]:
+    """What a run can start from, and how it is called."""
+    presets = {f"preset:{name}": name for name in list_presets(session.workspace())}
+    runs = {f"run:{run.run_id}": f"Run {run.run_id}" for run in session.runs()[:LATEST_RUNS]}
+    return {draft_state.FROM_DEFAULTS: "Defaults", **presets, **runs}
+
+
+def start_from() -> None:
+    """Fill the form from what was chosen; the YAML follows the form."""
+    st.session_state["new_trouble"] = draft_state.start_from(st.session_state["new_from"] or "")
+    st.session_state["new_mode"] = FORM
+
+
+def adopt_template(found: dict[str, object] | None) -> None:
+    """Choose a chat template that works, once the check has told whether the model has one."""
+    model = draft_state.get("base_model")
+    if not found or not found.get("ok") or st.session_state.get("new_template_of") == model:
+        return
+    st.session_state["new_template_of"] = model
+    chosen = draft_state.get("chat_template")
+    if not found.get("has_chat_template") and chosen == "tokenizer_default":
+        # ChatML would need new tokens to be trained: without them the end of a turn is not learned.
+        draft_state.put("chat_template", "alpaca")
+        st.session_state["new_template_set"] = True
+    elif found.get("has_chat_template") and st.session_state.pop("new_template_set", False):
+        draft_state.put("chat_template", "tokenizer_default")
+
+
+def default_name(dataset: Dataset | None) -> str:
+    """What a run is called when nobody names it: the dataset and the method."""
+    method = draft_state.get("method") or "lora"
+    stem = slug(dataset.name)[:40] if dataset else ""
+    return f"{stem}-{method}" if stem else "run"
+
+
+def show_head() -> None:
+    """Where to start from, and how to write it."""
+    names = choices()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Start from",
+            list(names),
+            key="new_from",
+            format_func=lambda name: names.get(name, name),
+            on_change=start_from,
+            help="A preset or an earlier run; every value can be changed afterwards.",
+            persist_state="session",
+        )
+        st.segmented_control(
+            "Write it as",
+            [FORM, YAML],
+            key="new_mode",
+            required=True,
+            on_change=carry_over,
+            help="As YAML, every key of Axolotl can be used, and a whole config pasted in.",
+            persist_state="session",
+        )
+    if st.session_state.get("new_trouble"):
+        st.warning(plain(st.session_state["new_trouble"]))
+
+
+def carry_over() -> None:
+    """Put the form's spec into the text when that is opened, unless the text was edited."""
+    state = st.session_state
+    if state.get("new_yaml", "") == state.get("new_yaml_given", ""):
+        copy_form()
+
+
+def copy_form() -> None:
+    """Put the form's spec into the text."""
+    text = st.session_state.get("new_text", "")
+    st.session_state["new_yaml"] = st.session_state["new_yaml_given"] = text
+
+
+def fill_form() -> None:
+    """Put what the YAML says into the form, as far as it has fields for it."""
+    try:
+        draft_state.fill(from_spec(load_yaml_mapping(st.session_state["new_yaml"])))
+    except SpecError as error:
+        st.session_state["new_trouble"] = str(error)
+    else:
+        st.session_state["new_trouble"] = ""
+        st.session_state["new_mode"] = FORM
+
+
+def show_form() -> None:
+    """The fields on the left, the spec they make on the right."""
+    models = draft_state.catalogue()
+    datasets = [one for one in list_datasets(session.workspace()) if one.is_trainable]
+    heartbeat = session.heartbeat()
+    form, result = st.columns([3, 2], gap="large")
+    with form:
+        show_head()
+        name_slot = st.container()
+        draft_form.show_model(models)
+        model = draft_state.get("base_model") or ""
+        if model:
+            found = model_check.ask(model)
+            adopt_template(found)
+            model_check.show(model, found)
+        dataset = draft_form.show_dataset(datasets)
+        draft_form.show_method(models.get(model))
+        draft_form.show_training(dataset, len(heartbeat.gpus) if heartbeat else None)
+        with st.expander("More"):
+            draft_form.show_more(dataset)
+        with name_slot:
+            draft_form.show_name(default_name(dataset))
+    with result:
+        show_result(dataset)
+
+
+def show_result(dataset: Dataset | None) -> None:
+    """The spec of the form, what it means, and the button."""
+    if dataset is None:
+        st.error("**Cannot start:** there is no dataset to train on.")
+        return
+    draft = draft_state.read()
+    draft = replace(draft, name=draft.name.strip() or default_name(dataset))
+    try:
+        text = to_yaml(draft, dataset)
+    except DatasetError as error:
+        st.error(marked(str(error)))
+        return
+    st.session_state["new_text"] = text
+    steps = count_text(count_steps(draft, dataset))
+    st.markdown(f"**{draft.effective_batch}** rows per step, about **{steps}** steps")
+    for doubt in find_doubts(draft, dataset):
+        st.warning(plain(doubt))
+    start_panel.show(text)
+    st.code(text, language="yaml")
+
+
+def show_yaml() -> None:
+    """The spec as text, any Axolotl config pasted in."""
+    form, result = st.columns([3, 2], gap="large")
+    with form:
+        show_head()
+        st.text_area(
+            "The spec: an Axolotl config, with an optional `run:` block",
+            key="new_yaml",
+            height=560,
+            persist_state="session",
+        )
+        st.caption("Checked when you leave the field, or press Ctrl+Enter.")
+    with result:
+        text = st.session_state.get("new_yaml") or ""
+        start_panel.show(text)
+        with st.container(horizontal=True):
+            st.button("Put this into the form", icon=":material/edit_note:", on_click=fill_form)
+            if text != st.session_state.get("new_text", ""):
+                st.button("Undo my edits", icon=":material/undo:", on_click=copy_form)
+        st.caption("Keys that the form has no field for are kept.")
+
+
+st.title("New run", anchor=False)
+waiting = st.session_state.get(start_panel.WAITING)
+if waiting is not None:
+    waiting_panel.show(waiting)
+else:
+    draft_state.prepare()
+    st.session_state.setdefault("new_mode", FORM)
+    if st.session_state["new_mode"] == YAML:
+        show_yaml()
+    else:
+        show_form()

@@ -1,0 +1,325 @@
+"""The page on which a run is planned and started."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.clock import now, now_text
+from core.files import save_json
+from core.model_check import answer_path, request_path
+from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
+from core.phase import Phase
+from core.safe_yaml import load_yaml_mapping
+from core.status import RunStatus, to_record
+from core.store import Store
+
+APP = CODE_ROOT / "streamlit_app" / "app.py"
+ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+CATALOGUE = """\
+models:
+- {id: ./models/starter, name: Starter, parameters: 1e6, context: 64, licence: MIT, methods: [lora]}
+- {id: org/big, name: Big, parameters: 8e9, context: 64, licence: MIT, methods: [qlora]}
+"""
+PRESET = """\
+run: {name: tuned, gpus: 1}
+base_model: ./models/starter
+datasets: [{path: ./uploads/facts/train.jsonl, type: chat_template}]
+num_epochs: 9
+weight_decay: 0.25
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
+    workspace = Workspace(tmp_path)
+    for folder in (workspace.queue, workspace.rejected, workspace.presets, workspace.uploads):
+        folder.mkdir(parents=True)
+    model = workspace.models / "starter"
+    model.mkdir(parents=True)
+    (model / "config.json").touch()
+    (model / "model.safetensors").touch()
+    workspace.catalogue.write_text(CATALOGUE)
+    (workspace.presets / "tuned.yaml").write_text(PRESET)
+    put_dataset(workspace)
+    beat(workspace)
+    return workspace
+
+
+def put_dataset(workspace: Workspace, name: str = "facts", row: str = ROW) -> None:
+    folder = workspace.dataset(name).folder
+    folder.mkdir()
+    (folder / "train.jsonl").write_text(row * 40)
+
+
+def beat(workspace: Workspace, gpus: int = 0) -> None:
+    seen = [{"index": index, "name": "RTX 3060"} for index in range(gpus)]
+    save_json(workspace.heartbeat, {"beat_at": now_text(), "gpus": seen})
+
+
+def open_page(workspace: Workspace) -> AppTest:
+    page = AppTest.from_file(str(APP), default_timeout=30).run()
+    return check(page.switch_page("views/new_run.py").run())
+
+
+def check(page: AppTest) -> AppTest:
+    assert not page.exception
+    return page
+
+
+def spec_of(page: AppTest) -> dict[str, object]:
+    return load_yaml_mapping(page.code[-1].value)
+
+
+def errors_of(page: AppTest) -> str:
+    return "\n".join(error.value for error in page.error)
+
+
+def take(workspace: Workspace, name: str, run_id: str) -> None:
+    """What the daemon does with a dropped spec."""
+    paths = workspace.run(run_id)
+    paths.folder.mkdir()
+    (workspace.queue / f"{name}.yaml").rename(paths.spec)
+    save_json(paths.status, to_record(RunStatus(run_id, name, now(), now(), phase=Phase.QUEUED)))
+
+
+def test_the_preview_is_what_is_dropped(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.text_input(key="new_name").set_value("first").run()
+    page.number_input(key="new_num_epochs").set_value(7.0).run()
+    shown = page.code[-1].value
+    page.button(key="new-start").click().run()
+
+    (dropped,) = Store(workspace).dropped()
+    assert dropped.name == "first.yaml"
+    assert dropped.read_text() == shown + "\n"
+    assert "num_epochs: 7.0" in shown
+
+
+def test_a_run_that_nobody_named_is_called_after_its_dataset_and_method(
+    workspace: Workspace,
+) -> None:
+    page = open_page(workspace)
+    page.segmented_control(key="new_method").set_value("qlora").run()
+
+    assert spec_of(page)["run"] == {"name": "facts-qlora", "gpus": 0}
+
+
+def test_the_learning_rate_follows_the_method_until_it_is_changed(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.segmented_control(key="new_method").set_value("full").run()
+    assert spec_of(page)["learning_rate"] == 2e-5
+    page.number_input(key="new_learning_rate").set_value(3e-4).run()
+    page.segmented_control(key="new_method").set_value("lora").run()
+    assert spec_of(page)["learning_rate"] == 3e-4
+
+
+def test_only_gpus_that_the_daemon_sees_are_offered(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    assert page.selectbox(key="new_gpus").options == ["CPU"]
+    assert any("no GPU" in caption.value for caption in page.caption)
+
+    beat(workspace, gpus=2)
+    page = open_page(workspace)
+    assert page.selectbox(key="new_gpus").options == ["CPU", "1 GPU", "2 GPUs"]
+    page.selectbox(key="new_gpus").set_value(2).run()
+    assert spec_of(page)["run"] == {"name": "facts-lora", "gpus": 2}
+
+
+def test_a_preset_fills_the_form_and_keeps_keys_without_a_field(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.selectbox(key="new_from").set_value("preset:tuned").run()
+
+    assert page.number_input(key="new_num_epochs").value == 9
+    assert page.text_input(key="new_name").value == "tuned"
+    assert spec_of(page)["weight_decay"] == 0.25
+    assert "adapter" not in spec_of(page)
+
+
+def test_an_earlier_run_fills_the_form(workspace: Workspace) -> None:
+    (workspace.queue / "old.yaml").write_text(PRESET.replace("num_epochs: 9", "num_epochs: 4"))
+    take(workspace, "old", "20260101-000000-old")
+    page = open_page(workspace)
+    page.selectbox(key="new_from").set_value("run:20260101-000000-old").run()
+
+    assert page.number_input(key="new_num_epochs").value == 4
+
+
+def test_a_broken_preset_is_told_of(workspace: Workspace) -> None:
+    (workspace.presets / "broken.yaml").write_text("a: [")
+    page = check(open_page(workspace))
+    page.selectbox(key="new_from").set_value("preset:broken").run()
+
+    assert any("broken" in warning.value for warning in page.warning)
+
+
+def test_values_survive_a_look_at_another_page(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.number_input(key="new_lora_r").set_value(48).run()
+    page.selectbox(key="new_base_model").set_value("org/big").run()
+    page.switch_page("views/datasets.py").run()
+    check(page.switch_page("views/new_run.py").run())
+
+    assert page.number_input(key="new_lora_r").value == 48
+    assert spec_of(page)["lora_r"] == 48
+    assert spec_of(page)["base_model"] == "org/big"
+
+
+def test_any_axolotl_yaml_can_be_started_and_a_mistake_is_said_first(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.segmented_control(key="new_mode").set_value("YAML").run()
+    given = page.text_area(key="new_yaml").value
+    page.text_area(key="new_yaml").set_value(given.replace("lora_r:", "lora_rr:")).run()
+
+    assert "Cannot start" in errors_of(page)
+    assert "`lora_rr`" in errors_of(page)
+    assert page.button(key="new-start").disabled
+
+    page.text_area(key="new_yaml").set_value(given + "weight_decay: 0.5\n").run()
+    assert not page.error
+    page.button(key="new-start").click().run()
+    (dropped,) = Store(workspace).dropped()
+    assert dropped.read_text().endswith("weight_decay: 0.5\n")
+
+
+def test_edits_of_the_yaml_survive_a_look_at_the_form(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.segmented_control(key="new_mode").set_value("YAML").run()
+    edited = page.text_area(key="new_yaml").value + "weight_decay: 0.5\n"
+    page.text_area(key="new_yaml").set_value(edited).run()
+    page.segmented_control(key="new_mode").set_value("Form").run()
+    page.segmented_control(key="new_mode").set_value("YAML").run()
+
+    assert page.text_area(key="new_yaml").value == edited
+
+
+def test_the_yaml_can_be_put_into_the_form(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.segmented_control(key="new_mode").set_value("YAML").run()
+    page.text_area(key="new_yaml").set_value(PRESET).run()
+    next(button for button in page.button if button.label == "Put this into the form").click().run()
+
+    assert check(page).number_input(key="new_num_epochs").value == 9
+    assert spec_of(page)["weight_decay"] == 0.25
+
+
+def test_the_check_of_the_model_is_asked_for_and_waited_for(workspace: Workspace) -> None:
+    page = open_page(workspace)
+
+    assert request_path(workspace, "./models/starter").is_file()
+    assert any("Looking at the model" in caption.value for caption in page.caption)
+    assert not page.button(key="new-start").disabled
+
+
+def answer(workspace: Workspace, base_model: str, **found: object) -> None:
+    workspace.model_checks.mkdir(exist_ok=True)
+    answer_path(workspace, base_model).write_text(json.dumps({"ok": True, **found}))
+    request_path(workspace, base_model).unlink(missing_ok=True)
+
+
+def test_what_the_check_found_is_shown(workspace: Workspace) -> None:
+    example = {"text": "<user>a", "tokens": 3}
+    answer(
+        workspace,
+        "./models/starter",
+        architecture="LlamaForCausalLM",
+        parameters=7.2e9,
+        has_chat_template=True,
+        example=example,
+    )
+    page = open_page(workspace)
+
+    text = " ".join(element.value for element in page.markdown)
+    assert "LlamaForCausalLM" in text
+    assert "7\\.2 billion" in text
+    assert page.code[0].value == "<user>a"
+    assert spec_of(page)["chat_template"] == "tokenizer_default"
+
+
+def test_a_model_without_chat_template_gets_one_that_needs_no_new_tokens(
+    workspace: Workspace,
+) -> None:
+    answer(workspace, "./models/starter", has_chat_template=False)
+    answer(workspace, "org/big", has_chat_template=True)
+    page = open_page(workspace)
+    assert spec_of(page)["chat_template"] == "alpaca"
+
+    page.selectbox(key="new_base_model").set_value("org/big").run()
+    assert spec_of(page)["chat_template"] == "tokenizer_default"
+
+
+def test_a_model_that_is_no_good_is_said_as_a_sentence(workspace: Workspace) -> None:
+    answer(workspace, "./models/starter", ok=False, reason="no tokenizer <b>here</b>")
+    page = open_page(workspace)
+    # Chosen anew, a failed check is asked for again.
+    assert request_path(workspace, "./models/starter").is_file()
+    answer(workspace, "./models/starter", ok=False, reason="no tokenizer <b>here</b>")
+    check(page.run())
+
+    assert any("No tokenizer \\<b\\>here" in warning.value for warning in page.warning)
+
+
+def test_a_model_that_is_not_there_cannot_be_started(workspace: Workspace) -> None:
+    gone = PRESET.replace("./models/starter", "./models/gone")
+    (workspace.presets / "gone.yaml").write_text(gone)
+    page = open_page(workspace)
+    page.selectbox(key="new_from").set_value("preset:gone").run()
+
+    assert "there is no folder" in errors_of(page)
+    assert page.button(key="new-start").disabled
+
+
+def test_without_a_dataset_the_way_to_one_is_shown(workspace: Workspace) -> None:
+    (workspace.dataset("facts").train).unlink()
+    page = open_page(workspace)
+
+    assert "there is no dataset" in errors_of(page)
+    assert not [button for button in page.button if button.key == "new-start"]
+
+
+def test_the_run_opens_once_the_daemon_has_taken_it(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.button(key="new-start").click().run()
+    assert any("daemon takes it now" in element.value for element in page.markdown)
+
+    take(workspace, "facts-lora", "20260101-000000-facts-lora")
+    check(page.run())
+    assert page.query_params["run"] in (
+        "20260101-000000-facts-lora",
+        ["20260101-000000-facts-lora"],
+    )
+
+
+def test_why_a_spec_was_rejected_is_shown_with_a_way_back(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.button(key="new-start").click().run()
+    (dropped,) = Store(workspace).dropped()
+    dropped.rename(workspace.rejected / dropped.name)
+    (workspace.rejected / f"{dropped.name}.reason.txt").write_text("`lora_r` is odd.\n")
+    check(page.run())
+
+    assert "`lora_r` is odd" in errors_of(page)
+    page.button(key="new-back").click().run()
+    assert page.number_input(key="new_lora_r").value == 16
+
+
+def test_without_the_daemon_a_run_waits_and_the_page_says_so(workspace: Workspace) -> None:
+    workspace.heartbeat.unlink()
+    page = open_page(workspace)
+    page.button(key="new-start").click().run()
+
+    assert any("the daemon is not running" in element.value for element in page.markdown)
+    assert len(Store(workspace).dropped()) == 1
+
+
+def test_a_spec_can_be_saved_as_a_preset(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.text_input(key="preset_name").set_value("My one").run()
+    page.button(key="preset-save").click().run()
+
+    saved = workspace.presets / "my-one.yaml"
+    assert saved.read_text() == page.code[-1].value + "\n"
+    page.button(key="preset-save").click().run()
+    assert "already" in errors_of(page)

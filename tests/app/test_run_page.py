@@ -1,0 +1,167 @@
+import json
+
+from streamlit.testing.v1 import AppTest
+
+from core.phase import Phase, Verb
+from core.preview import Preview, save_previews
+from core.store import Store
+from tests.app.conftest import Open, everything
+from tests.app.furnished import Furnished, chat_row, progress
+
+
+def buttons(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def metrics(page: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def test_an_address_without_a_run_leads_to_the_runs(place: Furnished, open_page: Open) -> None:
+    assert "There is no run 20260101\\-x" in everything(open_page("run", run="20260101-x"))
+    page = open_page("run", run="../../etc")
+    assert page.page_link[0].label == "All runs"
+
+
+def test_a_running_run_shows_step_loss_and_time_left(place: Furnished, open_page: Open) -> None:
+    running = progress(420, eta_s=3 * 3600 + 720)
+    paths = place.add_run("poems", Phase.RUNNING, stage="training", progress=running)
+    place.metrics(paths, 2.5, 0.8254, eval_loss=0.9)
+    page = open_page("run", run=paths.run_id)
+    assert page.progress[0].text == "Training · 420 of 1,000 steps · 42%"
+    shown = metrics(page)
+    assert (shown["Loss"], shown["Validation loss"]) == ("0.8254", "0.9000")
+    assert shown["Time left"] == "3 h 12 min"
+    assert "1,234,567 tokens · 3,120 tokens per second" in everything(page)
+    assert page.get("plotly_chart")
+
+
+def test_the_same_numbers_make_the_same_chart(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.RUNNING, progress=progress(2))
+    place.metrics(paths, 2.5, 0.8)
+    page = open_page("run", run=paths.run_id)
+    before = page.get("plotly_chart")[0].proto.spec
+    assert page.run().get("plotly_chart")[0].proto.spec == before
+    place.metrics(paths, 2.5, 0.8, 0.4)
+    assert page.run().get("plotly_chart")[0].proto.spec != before
+
+
+def test_a_half_written_line_of_metrics_waits_for_its_rest(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.RUNNING, progress=progress(2))
+    place.metrics(paths, 2.5, 0.8)
+    with paths.metrics.open("a") as file:
+        file.write('not json\n[1]\n{"step": "x", "loss": 1}\n{"step": 3, "lo')
+    page = open_page("run", run=paths.run_id)
+    assert metrics(page)["Loss"] == "0.8000"
+    with paths.metrics.open("a") as file:
+        file.write('ss": 0.7}\n')
+    assert metrics(page.run())["Loss"] == "0.7000"
+
+
+def test_a_start_shows_its_stages_with_their_seconds(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.STARTING, stage="model")
+    place.stages(paths, "imports", "config", "dataset", "model")
+    page = everything(open_page("run", run=paths.run_id))
+    assert "Loading the libraries · 0.0 s" in page
+    assert "hourglass_top:] Loading the model · " in page
+
+
+def test_cancelling_asks_first_and_then_writes_the_request(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.RUNNING)
+    page = open_page("run", run=paths.run_id)
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert not paths.requests.exists()
+    assert "Checkpoints that are saved stay" in everything(page)
+    next(button for button in page.button if button.label == "Cancel the run").click().run()
+    assert Store(place.workspace).requested(paths.run_id) == [Verb.CANCEL]
+    assert "Cancelling…" in buttons(page)
+    assert "Cancel" not in buttons(page)
+
+
+def test_a_finished_run_offers_no_cancelling(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.COMPLETED)
+    assert "Cancel" not in buttons(open_page("run", run=paths.run_id))
+
+
+def test_a_finished_run_shows_its_losses_and_its_kept_preview(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("capitals", Phase.COMPLETED, reason="trained 192 steps")
+    place.metrics(paths, 2.5, 0.0053, eval_loss=0.0562)
+    save_previews(paths, [Preview("Capital of France?", "It is Paris.", "<b>Paris</b>, of course")])
+    page = open_page("run", run=paths.run_id)
+    shown = metrics(page)
+    assert (shown["Loss"], shown["Validation loss"]) == ("0.0053", "0.0562")
+    assert shown["Training time"] == "2 min 05 s"
+    texts = [text.value for text in page.text]
+    assert "Trained 192 steps" in texts
+    assert texts[1:4] == ["Capital of France?", "<b>Paris</b>, of course", "It is Paris."]
+    assert page.page_link[0].label == "**Chat with it**"
+
+
+def test_a_preview_is_asked_for_with_questions_of_the_dataset(
+    place: Furnished, open_page: Open
+) -> None:
+    place.beat()
+    place.dataset(chat_row("Capital of France?", "Paris."), chat_row("Of Japan?", "Tokyo."))
+    paths = place.add_run("capitals", Phase.COMPLETED)
+    page = open_page("run", run=paths.run_id)
+    assert page.button[0].label == "Generate preview"
+    page.button[0].click().run()
+    assert place.workspace.sandbox.wanted.exists()
+    assert "Capital of France?" in everything(page)
+    assert "Starting the sandbox" in everything(page)
+
+
+def test_a_failed_run_says_why_as_text(place: Furnished, open_page: Open) -> None:
+    reason = "ValueError: ![x](http://evil.example/x.png) <script>alert(1)</script>"
+    paths = place.add_run("evil", Phase.FAILED, reason=reason)
+    page = open_page("run", run=paths.run_id)
+    assert page.text[0].value == reason
+    assert "there is no loss curve" in everything(page)
+
+
+def test_the_log_is_shown_as_plain_text(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.RUNNING)
+    paths.log.write_text("\x1b[32mgreen\x1b[0m <script>alert(1)</script>\n 1%|\r 99%|\n")
+    page = open_page("run", run=paths.run_id)
+    assert page.code[0].value == "green <script>alert(1)</script>\n 99%|"
+    assert not page.html
+
+
+def test_only_the_open_tab_is_filled(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.RUNNING)
+    place.event(paths, "starting", "again", changes=["seed: 42, the same spec gives the same"])
+    place.checkpoint(paths, 200)
+    page = open_page("run", run=paths.run_id)
+    assert "seed: 42" not in everything(page)
+    page.session_state["details"] = ":material/tune: Config"
+    assert "seed: 42" in everything(page.run())
+    page.session_state["details"] = ":material/history: Events"
+    assert "Again" in everything(page.run())
+    page.session_state["details"] = ":material/save: Checkpoints"
+    assert list(page.run().dataframe[0].value["Step"]) == [200]
+
+
+def test_a_loss_that_is_no_number_is_a_warning(place: Furnished, open_page: Open) -> None:
+    place.beat()
+    paths = place.add_run("poems", Phase.RUNNING)
+    place.metrics(paths, 2.5)
+    with paths.metrics.open("a") as file:
+        file.write(json.dumps({"step": 2, "not_finite": ["loss"]}) + "\n")
+    assert "no number any more" in open_page("run", run=paths.run_id).warning[0].value
+
+
+def test_a_damaged_run_folder_does_not_break_its_page(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.COMPLETED)
+    for path in (paths.spec, paths.events, paths.journal, paths.metrics, paths.log):
+        path.write_bytes(b"\xff\x00[{")
+    paths.previews.mkdir()
+    (paths.previews / "final.json").write_text("[]")
+    page = open_page("run", run=paths.run_id)
+    assert not page.error
+    assert page.title[0].value == "poems"
