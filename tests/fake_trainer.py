@@ -12,13 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from core.paths import RunPaths  # noqa: E402
-from core.phase import Stage  # noqa: E402
-from trainer.journal import find_journal  # noqa: E402
+from core.paths import RunPaths
+from core.phase import Stage
+from trainer.journal import find_journal
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def test_writing_whole_replaces_and_leaves_nothing_aside(tmp_path: Path) -> None
     for text in ("old", "new"):
         write_whole(path, text)
     assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["record"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["record"]
 
 
 def test_a_number_no_browser_can_read_is_not_written(tmp_path: Path) -> None:

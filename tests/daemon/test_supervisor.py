@@ -131,7 +131,7 @@ def test_editors_leftovers_are_left_alone(workspace: Workspace, store: Store) ->
     store.submit("good", spec_text("good"))
     with supervising(workspace) as supervisor:
         tick_until(supervisor, lambda: phase(workspace, "good") == "completed")
-    assert sorted(os.listdir(workspace.queue)) == sorted(names)
+    assert {entry.name for entry in workspace.queue.iterdir()} == set(names)
     assert store.rejected() == []
 
 
