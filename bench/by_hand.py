@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.supervised import Bench, environment
 from bench.timing import Timing, reported_pace
+from core.run.store import Store
 from core.safe_yaml import dump_yaml, load_yaml_mapping
-from core.store import Store
 
 
 def train_by_hand(bench: Bench, number: int) -> Timing:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from bench.timing import Timing, reported_pace
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
-from core.phase import FINISHED, Phase
+from core.run.phase import FINISHED, Phase
+from core.run.store import Run, Store
 from core.safe_yaml import dump_yaml, load_yaml_mapping
-from core.store import Run, Store
 
 TIMEOUT_S = 300
 

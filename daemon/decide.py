@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.spec import RunSpec
-from core.status import RunStatus
+from core.run.status import RunStatus
+from core.spec.run_spec import RunSpec
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.files import load_json
-from core.journal import JournalReader
 from core.paths import RunPaths
-from core.phase import Phase, Stage
+from core.run.journal import JournalReader
+from core.run.phase import Phase, Stage
 
 ARTEFACTS = (
     "adapter_model.safetensors",

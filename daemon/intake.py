@@ -9,7 +9,7 @@ from core.files import read_untrusted
 from core.paths import Workspace
 from core.safe_yaml import MAX_BYTES
 from core.settings import Settings
-from core.spec_check import check_spec
+from core.spec.check import check_spec
 from daemon import records
 from daemon.decide import Waiting, find_gpu_problem
 from daemon.queue_folder import QueueFolder

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from core.axolotl_config import Change, Launch, complete
 from core.clock import now
 from core.files import write_whole
 from core.paths import RunPaths, Workspace
-from core.phase import Phase, Stage
-from core.prepared import ContentHasher, prepared_key
+from core.run.phase import Phase, Stage
 from core.safe_yaml import dump_yaml
-from core.spec import RunSpec
+from core.spec.axolotl_config import Change, Launch, complete
+from core.spec.prepared import ContentHasher, prepared_key
+from core.spec.run_spec import RunSpec
 from daemon import records
 from daemon.decide import Waiting
 from daemon.live_run import LiveRun

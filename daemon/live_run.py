@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from core.clock import now
-from core.eta import RECENT, estimate_s
 from core.files import parse_json_lines, read_complete_lines
-from core.journal import JournalReader
 from core.paths import RunPaths
-from core.phase import CANCELLABLE, Phase
-from core.status import Progress, RunStatus
+from core.run.eta import RECENT, estimate_s
+from core.run.journal import JournalReader
+from core.run.phase import CANCELLABLE, Phase
+from core.run.status import Progress, RunStatus
 from daemon import records
 from daemon.ending import judge
 from daemon.trainer_process import TrainerProcess

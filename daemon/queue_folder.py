@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.spec import FILE_NAME
+from core.spec.run_spec import FILE_NAME
 
 CLOSED_QUIET_S = 0.2
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from core.clock import now, to_text
 from core.files import append_json_line, save_json, sync_folder, write_whole
 from core.paths import RunPaths, Workspace
-from core.phase import Phase
-from core.spec import RunSpec
-from core.status import RunStatus, move, to_record
-from core.store import slug
+from core.run.phase import Phase
+from core.run.status import RunStatus, move, to_record
+from core.run.store import slug
+from core.spec.run_spec import RunSpec
 
 
 def create_run(workspace: Workspace, dropped: Path, spec: RunSpec) -> RunStatus:

@@ -14,7 +14,7 @@ from core.clock import now_text
 from core.files import read_complete_lines, save_json
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
 from core.process import started_ticks
-from core.sandbox import FAILED, STOPPED, Server, read_server
+from core.sandbox.client import FAILED, STOPPED, Server, read_server
 
 MODULE = "trainer.sandbox"
 KILL_AFTER_S = 3.0

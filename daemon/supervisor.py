@@ -11,12 +11,12 @@ from core.clock import now
 from core.errors import TrainerUIError
 from core.files import load_json, read_untrusted
 from core.paths import RunPaths, Workspace
-from core.phase import FINISHED, LIVE, Phase, Verb
-from core.prepared import ContentHasher
+from core.run.phase import FINISHED, LIVE, Phase, Verb
+from core.run.status import from_record
 from core.safe_yaml import MAX_BYTES, load_yaml_mapping
 from core.settings import Settings
-from core.spec import parse_spec
-from core.status import from_record
+from core.spec.prepared import ContentHasher
+from core.spec.run_spec import parse_spec
 from daemon import decide, records
 from daemon.decide import Waiting
 from daemon.heartbeat import beat

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from core.paths import CODE_ROOT, RunPaths
 from core.process import is_same, pids_with_environment
-from core.spec_sources import data_sources, is_local, local_data_files, names_hub
+from core.run.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
+from core.spec.sources import data_sources, is_local, local_data_files, names_hub
 
 SMALL_DATA_BYTES = 8 * 1024 * 1024
 

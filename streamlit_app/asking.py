@@ -12,7 +12,7 @@ from core.clock import now
 from core.errors import SandboxError
 from core.heartbeat import read_heartbeat
 from core.paths import Workspace
-from core.sandbox import (
+from core.sandbox.client import (
     ANSWERING,
     DONE,
     FAILED,
@@ -22,7 +22,7 @@ from core.sandbox import (
     find_server,
     want_sandbox,
 )
-from core.sandbox_question import Message
+from core.sandbox.question import Message
 
 STARTING = "starting"
 

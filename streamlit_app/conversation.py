@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.sandbox import FAILED
+from core.sandbox.client import FAILED
 from streamlit_app.asking import Shown
 
 USER, ASSISTANT = "user", "assistant"

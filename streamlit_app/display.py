@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
-from core.phase import Phase, Stage, Verb
-from core.status import Progress
+from core.run.phase import Phase, Stage, Verb
+from core.run.status import Progress
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from core.catalogue import ModelEntry, load_catalogue, local_models
-from core.draft import LEARNING_RATES, Draft, from_spec
 from core.errors import SpecError
-from core.preset import load_preset
 from core.safe_yaml import load_yaml_mapping
+from core.spec.draft import LEARNING_RATES, Draft, from_spec
+from core.spec.preset import load_preset
 from streamlit_app import session
 
 PREFIX = "new_"

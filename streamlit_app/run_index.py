@@ -6,9 +6,9 @@ from typing import Any
 
 from core.errors import SpecError
 from core.files import parse_json_lines, read_tail
+from core.run.store import Run, Store
 from core.safe_yaml import load_yaml_mapping
-from core.spec import RunSpec
-from core.store import Run, Store
+from core.spec.run_spec import RunSpec
 
 Stamp = tuple[int, int, int]
 

@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.heartbeat import Heartbeat, read_heartbeat
 from core.paths import Workspace, find_workspace
+from core.run.store import Run, Store
 from core.settings import Settings, load_settings
-from core.store import Run, Store
 from streamlit_app.curves import Curves
 from streamlit_app.run_index import RunIndex
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.store import Run, Store
+from core.run.store import Run, Store
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.clock import from_text
 from core.files import parse_json_lines, read_complete_lines
-from core.phase import Phase, Stage
+from core.run.phase import Phase, Stage
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import sys
 import time
 
 from core.paths import RunPaths
-from core.phase import Stage
+from core.run.phase import Stage
 from trainer.journal import find_journal
 
 

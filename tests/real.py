@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
-from core.phase import FINISHED
-from core.store import Run, Store
+from core.run.phase import FINISHED
+from core.run.store import Run, Store
 
 
 def environment(root: Path) -> dict[str, str]:

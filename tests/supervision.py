@@ -9,9 +9,9 @@ from pathlib import Path
 
 from core.paths import Workspace
 from core.process import pids_with_environment
+from core.run.store import Run, Store
 from core.safe_yaml import dump_yaml
 from core.settings import Settings
-from core.store import Run, Store
 from daemon.supervisor import Supervisor
 from daemon.trainer_process import Start, TrainerProcess, keep
 

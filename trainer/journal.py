@@ -8,13 +8,13 @@ from typing import Any
 
 from core.clock import now_text
 from core.files import append_json_line
-from core.launch import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from core.paths import RunPaths
-from core.phase import Stage
+from core.run.launch import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.phase import Stage
 
 
 class Journal:
-    """Writes the entries that `core.journal` describes, for one attempt of one run.
+    """Writes the entries that `core.run.journal` describes, for one attempt of one run.
 
     Of several processes that train together only the first speaks.
     """

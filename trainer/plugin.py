@@ -11,7 +11,7 @@ import torch
 from axolotl.integrations.base import BasePlugin
 from transformers import TrainerCallback, TrainerControl, TrainerState, set_seed
 
-from core.phase import Stage
+from core.run.phase import Stage
 from trainer.journal import Journal, find_journal
 from trainer.prepared import sweep_half_written
 from trainer.wishes import WISHES

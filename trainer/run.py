@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from core.phase import Stage
+from core.run.phase import Stage
 from trainer.journal import Journal, find_journal
 from trainer.wishes import WISHES
 

@@ -1,4 +1,4 @@
-"""Writes `core/axolotl_schema.json` from the installed Axolotl: `python -m trainer.schema`."""
+"""Writes `core/spec/axolotl_schema.json` from the installed Axolotl: `python -m trainer.schema`."""
 
 import importlib
 import inspect
@@ -18,7 +18,7 @@ from pydantic_core import core_schema
 from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
-from core import axolotl_schema
+from core.spec import axolotl_schema
 
 SCHEMA_FILE = Path(axolotl_schema.__file__).with_suffix(".json")
 

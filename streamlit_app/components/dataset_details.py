@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.dataset import Dataset, delete_dataset, restore, sample_rows
+from core.dataset.library import Dataset, delete_dataset, restore, sample_rows
 from core.errors import DatasetError
 from streamlit_app import draft_state, session
 from streamlit_app.components import row_sample

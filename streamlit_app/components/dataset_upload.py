@@ -5,10 +5,10 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from core.dataset import Dataset, SameContentError, create_dataset, find_file
-from core.dataset_read import EXTENSIONS
+from core.dataset.library import Dataset, SameContentError, create_dataset, find_file
+from core.dataset.read import EXTENSIONS
 from core.errors import DatasetError
-from core.store import slug
+from core.run.store import slug
 from streamlit_app import session
 from streamlit_app.code_words import marked
 from streamlit_app.display import count_text

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.axolotl_schema import describe
 from core.catalogue import ModelEntry, local_models
-from core.dataset import Dataset, sample_rows
-from core.draft import LIMITS, METHODS, PRECISIONS
+from core.dataset.library import Dataset, sample_rows
+from core.spec.axolotl_schema import describe
+from core.spec.draft import LIMITS, METHODS, PRECISIONS
 from streamlit_app import draft_state, session
 from streamlit_app.components import row_sample
 from streamlit_app.components.model_check import parameters_text

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.clock import now
-from core.status import RunStatus
-from core.store import Run
+from core.run.status import RunStatus
+from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components import phase_badge, run_link
 from streamlit_app.display import ago_text, duration_text, loss_text

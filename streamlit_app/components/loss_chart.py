@@ -5,8 +5,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.phase import FINISHED
-from core.store import Run
+from core.run.phase import FINISHED
+from core.run.store import Run
 from core.thin import thin
 from streamlit_app import session
 from streamlit_app.curves import Curves

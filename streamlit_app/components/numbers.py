@@ -6,9 +6,9 @@ import streamlit as st
 
 from core import gpu
 from core.clock import now
-from core.phase import FINISHED, Phase
-from core.status import RunStatus
-from core.store import Run
+from core.run.phase import FINISHED, Phase
+from core.run.status import RunStatus
+from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components.gpu_cards import readings
 from streamlit_app.display import (

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.phase import Phase
+from core.run.phase import Phase
 from streamlit_app.display import PHASE_COLORS, PHASE_ICONS, phase_text
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.phase import Phase
-from core.preview import FINAL, Preview, Sample, find_samples, load_previews, save_previews
-from core.sandbox import DONE
-from core.store import Run
+from core.run.phase import Phase
+from core.run.preview import FINAL, Preview, Sample, find_samples, load_previews, save_previews
+from core.run.store import Run
+from core.sandbox.client import DONE
 from streamlit_app import guard, session
 from streamlit_app.asking import Asking, Sampling, Shown
 from streamlit_app.components.run_summary import load_config

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.phase import Phase
-from core.status import RunStatus
+from core.run.phase import Phase
+from core.run.status import RunStatus
 from streamlit_app.display import plain, sentence, stage_text, steps_text
 
 

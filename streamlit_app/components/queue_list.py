@@ -5,8 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.phase import Phase
-from core.store import Run
+from core.run.phase import Phase
+from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components import run_link
 from streamlit_app.display import model_text, plain

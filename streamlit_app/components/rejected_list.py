@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.store import Rejected
+from core.run.store import Rejected
 from streamlit_app import session
 from streamlit_app.display import plain
 

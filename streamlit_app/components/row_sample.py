@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.dataset_format import show as short
+from core.dataset.format import show as short
 
 MAX_CHARACTERS = 2000
 WIDTH = 360

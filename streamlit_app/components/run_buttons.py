@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.phase import CANCELLABLE, Phase, Verb
-from core.store import Run
+from core.run.phase import CANCELLABLE, Phase, Verb
+from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.display import VERB_WORDS, plain
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.store import Run
+from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components import phase_badge, progress_bar, run_link
 from streamlit_app.display import UNKNOWN, duration_text, gpus_text, loss_text, model_text, plain

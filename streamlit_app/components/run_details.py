@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.clock import now
 from core.files import read_tail
-from core.store import Run
+from core.run.store import Run
 from streamlit_app import session, timeline
 from streamlit_app.components import stage_list
 from streamlit_app.components.phase_badge import show as show_phase

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.store import Run
+from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.display import plain, shorten
 

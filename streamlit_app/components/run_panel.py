@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.phase import FINISHED, Phase
-from core.status import RunStatus
-from core.store import Run
+from core.run.phase import FINISHED, Phase
+from core.run.status import RunStatus
+from core.run.store import Run
 from streamlit_app.components import (
     loss_chart,
     numbers,

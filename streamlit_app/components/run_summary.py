@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SpecError
+from core.run.store import Run
 from core.safe_yaml import load_yaml_mapping
-from core.store import Run
 from streamlit_app import session
 from streamlit_app.display import (
     UNKNOWN,

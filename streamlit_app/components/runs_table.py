@@ -7,8 +7,8 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from core.phase import Phase
-from core.store import Run
+from core.run.phase import Phase
+from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components.finished_list import took_s
 from streamlit_app.display import (

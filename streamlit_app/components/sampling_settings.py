@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.preview import has_dialogues
-from core.sandbox_question import DEFAULT_NEW_TOKENS, MAX_NEW_TOKENS
-from core.store import Run
+from core.run.preview import has_dialogues
+from core.run.store import Run
+from core.sandbox.question import DEFAULT_NEW_TOKENS, MAX_NEW_TOKENS
 from streamlit_app import session
 from streamlit_app.asking import Sampling
 from streamlit_app.components.run_summary import load_config

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.errors import SpecError
-from core.preset import save_preset
-from core.spec import RunSpec
-from core.spec_check import check_spec
+from core.spec.check import check_spec
+from core.spec.preset import save_preset
+from core.spec.run_spec import RunSpec
 from streamlit_app import session
 from streamlit_app.code_words import marked
 from streamlit_app.display import plain

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.phase import FINISHED, LIVE, Phase
+from core.run.phase import FINISHED, LIVE, Phase
 from streamlit_app import guard, session
 from streamlit_app.components import (
     disk_card,

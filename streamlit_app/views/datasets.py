@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.dataset import Dataset, list_datasets, list_trash
+from core.dataset.library import Dataset, list_datasets, list_trash
 from streamlit_app import session
 from streamlit_app.code_words import marked
 from streamlit_app.components import dataset_details, dataset_formats, dataset_upload

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.dataset import Dataset, list_datasets
-from core.draft import count_steps, find_doubts, from_spec, to_yaml
+from core.dataset.library import Dataset, list_datasets
 from core.errors import DatasetError, SpecError
-from core.preset import list_presets
+from core.run.store import slug
 from core.safe_yaml import load_yaml_mapping
-from core.store import slug
+from core.spec.draft import count_steps, find_doubts, from_spec, to_yaml
+from core.spec.preset import list_presets
 from streamlit_app import draft_state, session
 from streamlit_app.code_words import marked
 from streamlit_app.components import draft_form, model_check, start_panel, waiting_panel

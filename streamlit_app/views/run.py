@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.phase import FINISHED
-from core.store import Run
+from core.run.phase import FINISHED
+from core.run.store import Run
 from streamlit_app import guard, session
 from streamlit_app.components import preview_panel, run_buttons, run_details, run_panel
 from streamlit_app.display import plain

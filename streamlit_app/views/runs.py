@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.phase import Phase
+from core.run.phase import Phase
 from streamlit_app import session
 from streamlit_app.components import first_steps, runs_table
 from streamlit_app.display import phase_text

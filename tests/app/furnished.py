@@ -9,8 +9,8 @@ from typing import Any
 from core.clock import now, to_text
 from core.files import append_json_line, save_json
 from core.paths import RunPaths, Workspace
-from core.phase import FINISHED, Phase
-from core.status import Progress, RunStatus, to_record
+from core.run.phase import FINISHED, Phase
+from core.run.status import Progress, RunStatus, to_record
 
 SPEC = """\
 run:

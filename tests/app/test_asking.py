@@ -6,7 +6,7 @@ import pytest
 from core.errors import SandboxError
 from core.files import save_json
 from core.process import started_ticks
-from core.sandbox import Answer, Server
+from core.sandbox.client import Answer, Server
 from streamlit_app.asking import LOST, Asking, Shown
 from streamlit_app.conversation import ASSISTANT, USER, Turn, answer_turn, messages
 from tests.app.furnished import Furnished

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.dataset import create_dataset, find_dataset, list_datasets, list_trash
+from core.dataset.library import create_dataset, find_dataset, list_datasets, list_trash
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
 
 APP = CODE_ROOT / "streamlit_app" / "app.py"

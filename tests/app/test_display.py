@@ -3,8 +3,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.phase import Phase, Stage, Verb
-from core.status import Progress
+from core.run.phase import Phase, Stage, Verb
+from core.run.status import Progress
 from streamlit_app import display
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)

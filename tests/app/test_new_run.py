@@ -10,10 +10,10 @@ from core.clock import now, now_text
 from core.files import save_json
 from core.model_check import answer_path, request_path
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
-from core.phase import Phase
+from core.run.phase import Phase
+from core.run.status import RunStatus, to_record
+from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
-from core.status import RunStatus, to_record
-from core.store import Store
 
 APP = CODE_ROOT / "streamlit_app" / "app.py"
 ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'

@@ -2,8 +2,8 @@ import json
 import os
 import time
 
-from core.phase import Phase
-from core.store import Store
+from core.run.phase import Phase
+from core.run.store import Store
 from streamlit_app.run_index import Losses, RunIndex, read_losses
 from tests.app.furnished import Furnished
 

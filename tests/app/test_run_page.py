@@ -2,9 +2,9 @@ import json
 
 from streamlit.testing.v1 import AppTest
 
-from core.phase import Phase, Verb
-from core.preview import Preview, save_previews
-from core.store import Store
+from core.run.phase import Phase, Verb
+from core.run.preview import Preview, save_previews
+from core.run.store import Store
 from tests.app.conftest import Open, everything
 from tests.app.furnished import Furnished, chat_row, progress
 

@@ -1,4 +1,4 @@
-from core.phase import Phase
+from core.run.phase import Phase
 from tests.app.conftest import Open, everything
 from tests.app.furnished import Furnished, chat_row
 

@@ -1,7 +1,7 @@
 """What Axolotl is started with, and that every change to what was asked is told."""
 
-from core.axolotl_config import Launch, complete
-from core.spec_safety import OWN_PLUGIN
+from core.spec.axolotl_config import Launch, complete
+from core.spec.safety import OWN_PLUGIN
 
 ASKED = {"base_model": "./m", "adapter": "lora", "learning_rate": 1e-4, "bf16": True}
 ON_GPU = Launch("./runs/x/output", "./runs/.prepared/k", on_cpu=False)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import now
-from core.dataset import (
+from core.dataset.library import (
     Dataset,
     SameContentError,
     axolotl_block,
@@ -27,13 +27,14 @@ from core.dataset import (
     sample_rows,
     write_card,
 )
-from core.dataset_read import cut_text, find_delimiter
+from core.dataset.read_csv import find_delimiter
+from core.dataset.read_text import cut_text
 from core.errors import DatasetError
 from core.files import save_json, write_whole
 from core.paths import Workspace
-from core.phase import Phase
+from core.run.phase import Phase
+from core.run.status import RunStatus, to_record
 from core.settings import Settings
-from core.status import RunStatus, to_record
 
 CHAT = b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
 QA = b"question,answer\nWhat?,That.\nWho?,She.\n"

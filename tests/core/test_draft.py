@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from core.clock import now
-from core.dataset_card import Dataset, Report
-from core.draft import (
+from core.dataset.card import Dataset, Report
+from core.paths import CODE_ROOT, Workspace
+from core.safe_yaml import load_yaml_mapping
+from core.settings import Settings
+from core.spec.check import check_spec
+from core.spec.draft import (
     LEARNING_RATES,
     METHODS,
     PRECISIONS,
@@ -19,10 +23,6 @@ from core.draft import (
     to_spec,
     to_yaml,
 )
-from core.paths import CODE_ROOT, Workspace
-from core.safe_yaml import load_yaml_mapping
-from core.settings import Settings
-from core.spec_check import check_spec
 
 DRAFT = Draft(name="x", dataset="d")
 

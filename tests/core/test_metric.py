@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.clock import to_text
-from core.eta import estimate_s
-from core.journal import JournalReader
-from core.metric import MetricSeries
+from core.run.eta import estimate_s
+from core.run.journal import JournalReader
+from core.run.metric import MetricSeries
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 

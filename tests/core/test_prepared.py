@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.prepared import ContentHasher, prepared_key
 from core.process import is_same, pids_with_environment, started_ticks
+from core.spec.prepared import ContentHasher, prepared_key
 
 CONFIG = {
     "base_model": "./model",

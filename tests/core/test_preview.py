@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import RecordError
 from core.paths import RunPaths, Workspace
-from core.preview import (
+from core.run.preview import (
     Preview,
     Sample,
     find_samples,

@@ -12,8 +12,8 @@ from core.files import save_json
 from core.paths import Workspace
 from core.process import started_ticks
 from core.safe_yaml import load_yaml
-from core.sandbox import Server, find_server, want_sandbox
-from core.sandbox_question import parse_model_name, parse_question
+from core.sandbox.client import Server, find_server, want_sandbox
+from core.sandbox.question import parse_model_name, parse_question
 
 HELLO = [{"role": "user", "content": "hello"}]
 ANSWER = {
@@ -163,7 +163,7 @@ def test_a_server_that_is_gone_is_a_sentence():
 
 
 def test_a_server_that_does_not_reply_is_a_sentence(monkeypatch):
-    monkeypatch.setattr("core.sandbox.TIMEOUT_S", 0.05)
+    monkeypatch.setattr("core.sandbox.client.TIMEOUT_S", 0.05)
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(SandboxError, match="did not reply"),

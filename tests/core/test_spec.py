@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from core.axolotl_schema import describe, find_problems, known_keys
 from core.errors import SpecError
 from core.safe_yaml import dump_yaml
 from core.settings import Settings
-from core.spec import parse_spec
-from core.spec_check import check_spec
+from core.spec.axolotl_schema import describe, find_problems, known_keys
+from core.spec.check import check_spec
+from core.spec.run_spec import parse_spec
 
 GOOD = {
     "base_model": "./models/tiny",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import PhaseError, RecordError
-from core.phase import FINISHED, LIVE, MOVES, Phase
-from core.status import Progress, RunStatus, from_record, move, to_record
+from core.run.phase import FINISHED, LIVE, MOVES, Phase
+from core.run.status import Progress, RunStatus, from_record, move, to_record
 
 AT = datetime(2026, 11, 22, 13, 5, 9, tzinfo=UTC)
 OLD_RECORDS = sorted((Path(__file__).parent.parent / "data").glob("status-*.json"))

@@ -9,10 +9,10 @@ from core.clock import now
 from core.errors import SpecError
 from core.files import save_json
 from core.paths import Workspace
-from core.phase import Phase, Verb
+from core.run.phase import Phase, Verb
+from core.run.status import RunStatus, to_record
+from core.run.store import Store, slug
 from core.safe_yaml import load_yaml
-from core.status import RunStatus, to_record
-from core.store import Store, slug
 
 
 @pytest.fixture

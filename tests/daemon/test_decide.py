@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.spec import RunSpec
-from core.status import RunStatus
+from core.run.status import RunStatus
+from core.spec.run_spec import RunSpec
 from daemon.decide import Waiting, choose_gpus, choose_next, find_gpu_problem, with_positions
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)

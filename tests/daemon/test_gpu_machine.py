@@ -10,7 +10,7 @@ import pytest
 
 from core.gpu import latest
 from core.paths import RunPaths, Workspace
-from core.store import Store
+from core.run.store import Store
 from daemon.trainer_process import Start, trainer_environment
 from tests.fake_gpu import build_fake_nvml, steer
 from tests.real import environment, wait_for

@@ -7,7 +7,7 @@ import pytest
 
 from core.files import save_json
 from core.paths import Workspace
-from core.sandbox import find_server, want_sandbox
+from core.sandbox.client import find_server, want_sandbox
 from daemon.sandbox import SandboxKeeper
 
 # Stands for `python`: gets the arguments that the real one would get.

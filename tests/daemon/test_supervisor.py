@@ -11,8 +11,8 @@ import pytest
 
 from core.files import parse_json_lines
 from core.paths import CODE_ROOT, Workspace
-from core.phase import Phase, Verb
-from core.store import Store
+from core.run.phase import Phase, Verb
+from core.run.store import Store
 from tests.supervision import (
     forgetting,
     living,

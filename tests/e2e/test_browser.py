@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from core.paths import CODE_ROOT, Workspace
-from core.phase import FINISHED
-from core.store import Store
+from core.run.phase import FINISHED
+from core.run.store import Store
 from tests.real import build_starter, copy_starter, daemon, environment, wait_for
 
 pytestmark = pytest.mark.slow

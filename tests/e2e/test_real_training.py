@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from core.files import parse_json_lines
-from core.launch import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from core.paths import CODE_ROOT, RunPaths, Workspace
+from core.run.launch import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.store import Run, Store
 from core.safe_yaml import dump_yaml, load_yaml_mapping
-from core.sandbox import find_server, want_sandbox
-from core.store import Run, Store
+from core.sandbox.client import find_server, want_sandbox
 from tests.real import build_starter, copy_starter, daemon, environment, wait_for, wait_for_end
 
 pytestmark = pytest.mark.slow
@@ -254,7 +254,7 @@ def exact_answers(workspace: Workspace, model: Path) -> int:
 
 def test_the_daemon_and_the_app_start_without_torch() -> None:
     heavy = "{'torch', 'transformers', 'axolotl'} & set(sys.modules)"
-    for module in ("daemon.supervisor", "core.store", "streamlit_app.session"):
+    for module in ("daemon.supervisor", "core.run.store", "streamlit_app.session"):
         script = f"import sys, {module}; sys.exit(str({heavy}) if {heavy} else 0)"
         env = {**os.environ, "PYTHONPATH": str(CODE_ROOT)}
         result = subprocess.run(

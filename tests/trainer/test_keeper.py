@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from core.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from core.paths import CODE_ROOT, RunPaths
 from core.process import pids_with_environment
+from core.run.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from daemon.trainer_process import TrainerProcess, is_locked
 from trainer.keeper import RANK_GRACE_S
 

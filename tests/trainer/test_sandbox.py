@@ -14,7 +14,7 @@ import pytest
 
 from core.errors import SandboxError
 from core.paths import CODE_ROOT, Workspace
-from core.sandbox import find_server
+from core.sandbox.client import find_server
 from tests.trainer.tiny_model import SPECIAL, VOCABULARY, save_adapter, save_model
 
 ASK = [{"role": "user", "content": "What is it?"}]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from core.errors import SandboxError
-from core.sandbox_question import parse_question
+from core.sandbox.question import parse_question
 from trainer.sandbox.answers import MAX_KEPT, MAX_WAITING, Answers
 from trainer.sandbox.source import Source
 

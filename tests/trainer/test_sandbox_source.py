@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import SandboxError
 from core.paths import Workspace
-from core.sandbox_question import parse_model_name
+from core.sandbox.question import parse_model_name
 from trainer.sandbox.source import resolve_model
 
 

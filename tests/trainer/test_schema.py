@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.axolotl_schema import load_schema
+from core.spec.axolotl_schema import load_schema
 
 
 @pytest.mark.slow

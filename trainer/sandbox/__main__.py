@@ -20,7 +20,7 @@ from core.clock import now_text
 from core.files import save_json
 from core.paths import SandboxPaths, find_workspace
 from core.process import started_ticks
-from core.sandbox import read_server
+from core.sandbox.client import read_server
 from trainer.sandbox.answers import Answers, Writer
 from trainer.sandbox.server import create_app
 

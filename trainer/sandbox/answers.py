@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from core.clock import now_text
 from core.errors import SandboxError
-from core.sandbox import ANSWERING, DONE, ENDED, FAILED, LOADING, STOPPED, WAITING
-from core.sandbox_question import Question
+from core.sandbox.client import ANSWERING, DONE, ENDED, FAILED, LOADING, STOPPED, WAITING
+from core.sandbox.question import Question
 from trainer.sandbox.source import Source
 
 MAX_KEPT = 50

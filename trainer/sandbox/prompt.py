@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import SandboxError
-from core.sandbox_question import Message
+from core.sandbox.question import Message
 
 # Stands for an answer while we look at what the chat template puts behind one.
 MARK = "answer8713"

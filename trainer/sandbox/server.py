@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import SandboxError
 from core.paths import Workspace
-from core.sandbox_question import parse_question
+from core.sandbox.question import parse_question
 from trainer.sandbox.answers import Answer, Answers
 from trainer.sandbox.source import resolve_model
 

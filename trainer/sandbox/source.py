@@ -7,7 +7,7 @@ from typing import Any
 from core.errors import SandboxError, SpecError
 from core.paths import RunPaths, Workspace
 from core.safe_yaml import load_yaml_mapping
-from core.sandbox_question import ModelName
+from core.sandbox.question import ModelName
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 ADAPTER_CONFIG = "adapter_config.json"

@@ -9,7 +9,7 @@ from transformers.generation.streamers import BaseStreamer
 from transformers.utils import logging as transformers_logging
 
 from core.errors import SandboxError
-from core.sandbox_question import Question
+from core.sandbox.question import Question
 from trainer.sandbox.answers import Answer
 from trainer.sandbox.models import Models, free_memory
 from trainer.sandbox.prompt import Prompt, context_length, make_prompt

@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 from core.clock import now
-from core.dataset_card import Dataset, find_dataset, load_dataset
+from core.dataset.card import Dataset, find_dataset, load_dataset
 from core.errors import DatasetError, SpecError
 from core.paths import Workspace
-from core.phase import LIVE, Phase
+from core.run.phase import LIVE, Phase
+from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
-from core.spec_sources import data_sources, is_local, resolve
-from core.store import Store
+from core.spec.sources import data_sources, is_local, resolve
 
 TRASHED = re.compile(r"(?P<name>[^./][^/]*)-(?P<time>[0-9]{8}-[0-9]{6})(-[0-9]+)?")
 IN_USE = LIVE | {Phase.QUEUED, Phase.PAUSED}

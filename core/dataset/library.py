@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.clock import from_text, now_text
-from core.dataset_block import axolotl_block
-from core.dataset_build import Copied, convert_rows, copy_original, split_rows
-from core.dataset_card import Dataset, Report, describe, find_dataset, list_datasets, save_card
-from core.dataset_format import BadRow, show
-from core.dataset_read import extension_of
-from core.dataset_trash import delete_dataset, list_trash, restore, runs_using
+from core.dataset.block import axolotl_block
+from core.dataset.build import Copied, convert_rows, copy_original, split_rows
+from core.dataset.card import Dataset, Report, describe, find_dataset, list_datasets, save_card
+from core.dataset.format import BadRow, show
+from core.dataset.read import extension_of
+from core.dataset.trash import delete_dataset, list_trash, restore, runs_using
 from core.errors import DatasetError
 from core.files import sync_folder
 from core.paths import DatasetPaths, Workspace
+from core.run.store import slug
 from core.settings import Settings
-from core.store import slug
 
 __all__ = [
     "BadRow",

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.clock import from_text, to_text
 from core.errors import PhaseError, RecordError
-from core.phase import MOVES, Phase
+from core.run.phase import MOVES, Phase
 
 
 @dataclass(frozen=True)

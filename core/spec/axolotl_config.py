@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.spec_safety import OWN_PLUGIN
+from core.spec.safety import OWN_PLUGIN
 
 LORA_KERNEL_KEYS = (
     "lora_mlp_kernel",

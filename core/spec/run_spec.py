@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from core.axolotl_schema import find_problems, suggest
 from core.errors import SpecError
 from core.safe_yaml import load_yaml_mapping
-from core.spec_values import find_value_problems
+from core.spec.axolotl_schema import find_problems, suggest
+from core.spec.values import find_value_problems
 
 KINDS = ("train",)
 PARALLELISMS = ("ddp", "fsdp", "split")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import from_text, to_text
-from core.dataset_format import BadRow, recognise
+from core.dataset.format import BadRow, recognise
 from core.errors import SpecError
 from core.files import write_whole
 from core.paths import DatasetPaths, Workspace

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from core.errors import SpecError
 from core.settings import Settings
-from core.spec import RunSpec, list_problems, parse_spec
-from core.spec_safety import find_safety_problems
-from core.spec_sources import find_source_problems
+from core.spec.run_spec import RunSpec, list_problems, parse_spec
+from core.spec.safety import find_safety_problems
+from core.spec.sources import find_source_problems
 
 
 def check_spec(text: str | bytes, default_name: str, root: Path, settings: Settings) -> RunSpec:

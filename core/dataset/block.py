@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from core.dataset_card import Dataset
+from core.dataset.card import Dataset
 from core.errors import DatasetError
 
 

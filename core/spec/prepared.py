@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from core.spec_sources import is_local, local_data_files, resolve
+from core.spec.sources import is_local, local_data_files, resolve
 
 TOKENIZER_FILES = (
     "tokenizer*",

@@ -10,10 +10,10 @@ from core.clock import now_text
 from core.errors import RecordError, SpecError
 from core.files import load_json, write_whole
 from core.paths import RunPaths, Workspace
-from core.phase import Phase, Verb
+from core.run.phase import Phase, Verb
+from core.run.status import RunStatus, from_record
 from core.safe_yaml import dump_yaml
-from core.spec import FILE_NAME, RunSpec, parse_spec
-from core.status import RunStatus, from_record
+from core.spec.run_spec import FILE_NAME, RunSpec, parse_spec
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 

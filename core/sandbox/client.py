@@ -14,7 +14,7 @@ from core.files import load_json, write_whole
 from core.paths import Workspace
 from core.process import started_ticks
 from core.safe_yaml import dump_yaml
-from core.sandbox_question import DEFAULT_NEW_TOKENS, Message, parse_question
+from core.sandbox.question import DEFAULT_NEW_TOKENS, Message, parse_question
 
 TIMEOUT_S = 2.0
 MAX_REPLY_BYTES = 16 * 1024 * 1024

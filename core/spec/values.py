@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.axolotl_schema import known_names, suggest
+from core.spec.axolotl_schema import known_names, suggest
 
 Config = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 from core.errors import SpecError
 from core.files import write_whole
 from core.paths import Workspace
+from core.run.store import slug
 from core.safe_yaml import load_yaml_mapping
-from core.store import slug
 
 
 def list_presets(workspace: Workspace) -> list[str]:

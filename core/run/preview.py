@@ -11,7 +11,7 @@ from typing import Any
 from core.errors import RecordError
 from core.files import load_json, parse_json_lines, save_json
 from core.paths import RunPaths, Workspace
-from core.spec_sources import data_sources, is_local, resolve
+from core.spec.sources import data_sources, is_local, resolve
 
 FINAL = "final"
 QUESTIONS = 3

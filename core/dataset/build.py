@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.dataset_card import Report
-from core.dataset_format import (
+from core.dataset.card import Report
+from core.dataset.encoding import TextProbe
+from core.dataset.format import (
     EXPECTED,
     BadRow,
     Format,
@@ -20,7 +21,9 @@ from core.dataset_format import (
     recognise_rows,
     show,
 )
-from core.dataset_read import Record, TextProbe, cut_text, read_records
+from core.dataset.read import read_records
+from core.dataset.read_text import cut_text
+from core.dataset.record import Record
 from core.errors import DatasetError
 from core.paths import DatasetPaths
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.dataset_block import axolotl_block
-from core.dataset_card import Dataset
+from core.dataset.block import axolotl_block
+from core.dataset.card import Dataset
 from core.safe_yaml import dump_yaml
 
 METHODS = ("lora", "qlora", "full")

@@ -1,0 +1,1 @@
+"""Datasets: from an uploaded file to rows that Axolotl reads."""

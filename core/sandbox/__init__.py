@@ -1,0 +1,1 @@
+"""The sandbox as others see it: what can be asked, and how."""

@@ -1,0 +1,1 @@
+"""What a person asks for: parsed, checked, and turned into what Axolotl is started with."""
