@@ -1,5 +1,7 @@
 """Reading and writing files so that a reader never meets half a record."""
 
+import errno
+import itertools
 import json
 import os
 import stat
@@ -8,20 +10,32 @@ from typing import Any
 
 from core.errors import RecordError
 
+_ASIDE = itertools.count()
+MAX_READ_BYTES = 8 * 1024 * 1024
+
 
 def write_whole(path: Path, text: str, mode: int = 0o644, durable: bool = True) -> None:
     """Replace the file in one step: a reader sees the old text or the new.
 
     `durable` makes it survive a power cut; a heartbeat can do without.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    aside.replace(path)
+    write_bytes(path, text.encode(), mode, durable)
+
+
+def write_bytes(path: Path, content: bytes, mode: int = 0o644, durable: bool = True) -> None:
+    """Replace the file in one step, as `write_whole` does."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{next(_ASIDE)}.tmp")
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
     if durable:
         sync_folder(path.parent)
 
@@ -55,24 +69,43 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def append_json_line(path: Path, record: dict[str, Any]) -> None:
-    """Append one record as one line, in a single write."""
-    line = json.dumps(record, allow_nan=False) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    """Append one record as one line."""
+    append_lines(path, [json.dumps(record, allow_nan=False)])
+
+
+def append_lines(path: Path, lines: list[str], header: str = "") -> None:
+    """Append whole lines in a single write, under the header when the file is new.
+
+    A line that an earlier write left torn is ended first, so that it spoils only itself. Raises
+    OSError when the disk takes less than all of it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        os.write(descriptor, line.encode())
+        data = (_lead(descriptor, header) + "\n".join(lines) + "\n").encode()
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(descriptor)
+
+
+def _lead(descriptor: int, header: str) -> str:
+    """What must come before new lines: the header, the end of a torn line, or nothing."""
+    size_bytes = os.fstat(descriptor).st_size
+    if size_bytes == 0:
+        return f"{header}\n" if header else ""
+    return "" if os.pread(descriptor, 1, size_bytes - 1) == b"\n" else "\n"
 
 
 def read_complete_lines(path: Path, offset: int = 0) -> tuple[list[str], int]:
     """The lines from byte `offset` on that end in a newline, and the offset to go on from.
 
-    A line still being written is left for the next call. A missing file has no lines.
+    A line still being written is left for the next call, and so is what exceeds 8 MiB. A missing
+    file has no lines.
     """
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            data = file.read()
+            data = file.read(MAX_READ_BYTES)
     except FileNotFoundError:
         return [], offset
     end = data.rfind(b"\n") + 1

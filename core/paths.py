@@ -1,11 +1,15 @@
 """Where every file lies. Each name is spelled here and nowhere else."""
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 WORKSPACE_VARIABLE = "LLM_TRAINER_WORKSPACE"
+RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9][a-z0-9._-]{0,63}")
+"""What the folder of a run is called: when it was taken (UTC), and what it is."""
+
 CODE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -89,6 +93,16 @@ class Workspace:
 
     def run(self, run_id: str) -> "RunPaths":
         return RunPaths(self.runs / run_id)
+
+    def run_folders(self) -> list["RunPaths"]:
+        """Every folder of a run, the oldest first. Nothing else in `runs/` is taken for one."""
+        if not self.runs.is_dir():
+            return []
+        return [
+            RunPaths(folder)
+            for folder in sorted(self.runs.iterdir())
+            if RUN_ID.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink()
+        ]
 
     def dataset(self, name: str) -> "DatasetPaths":
         return DatasetPaths(self.uploads / name)

@@ -124,8 +124,9 @@ def load_yaml(source: str | bytes) -> Any:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise SpecError(_describe(error)) from error
-    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-        raise SpecError(f"not readable as YAML: {error}") from error
+    except Exception as error:
+        # PyYAML raises almost anything on a tag that does not fit its value, `!!int ""` say.
+        raise SpecError(f"not readable as YAML: {type(error).__name__}: {error}") from error
 
 
 def load_yaml_mapping(source: str | bytes) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import Any
 from core.errors import SettingsError, SpecError
 from core.safe_yaml import load_yaml
 
+MAX_POLL_INTERVAL_S = 2.0
+"""The page takes a daemon that has not been heard of for longer to be down."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,6 +24,7 @@ class Settings:
     allowed_plugins: tuple[str, ...] = ("axolotl.integrations.*",)
     trust_remote_code: bool = False
     hub: str = "auto"
+    hub_uploads: bool = False
 
     @property
     def hub_allowed(self) -> bool:
@@ -37,6 +41,8 @@ def load_settings(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
     try:
         return parse_settings(text)
     except (SettingsError, SpecError) as error:
@@ -62,7 +68,7 @@ def _parse(key: str, value: Any) -> Any:
         if key == "allowed_plugins":
             return tuple(value)
         return tuple(Path(entry).expanduser().resolve() for entry in value)
-    if key == "trust_remote_code":
+    if key in ("trust_remote_code", "hub_uploads"):
         if not isinstance(value, bool):
             raise SettingsError(f"`{key}` must be true or false, not {value!r}")
         return value
@@ -70,6 +76,8 @@ def _parse(key: str, value: Any) -> Any:
         if value not in ("auto", "offline"):
             raise SettingsError(f"`hub` must be auto or offline, not {value!r}")
         return value
+    if key == "poll_interval_s" and isinstance(value, int | float) and value > MAX_POLL_INTERVAL_S:
+        raise SettingsError(f"`{key}` must be at most {MAX_POLL_INTERVAL_S}, not {value!r}")
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise SettingsError(f"`{key}` must be a number above 0, not {value!r}")
     return value

@@ -1,15 +1,14 @@
 """`python -P -m daemon`: supervise the workspace until told to stop."""
 
-import fcntl
 import logging
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 
 from core.errors import SettingsError
 from core.furnish import furnish
+from core.lock import take_lock
 from core.paths import CODE_ROOT, find_workspace
 from core.settings import load_settings
 from daemon.supervisor import Supervisor
@@ -42,25 +41,14 @@ def main() -> int:
     supervisor = Supervisor(workspace, settings, environment)
 
     def on_stop(signum: int, frame: FrameType | None) -> None:
+        # Only a flag: an event's lock is not reentrant, and the loop may be holding it.
         supervisor.stopping = True
-        supervisor.watch.woken.set()
 
     signal.signal(signal.SIGTERM, on_stop)
     signal.signal(signal.SIGINT, on_stop)
     logging.info("supervising %s (pid %s)", workspace.root, os.getpid())
     supervisor.run()
     return 0
-
-
-def take_lock(path: Path) -> int | None:
-    """Hold the workspace's lock for as long as this process lives; None if another holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """From a file in the queue folder to a run, or to a rejection with its reason."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.errors import RecordError, SpecError
@@ -19,20 +19,21 @@ log = logging.getLogger(__name__)
 
 def take_specs(
     workspace: Workspace, settings: Settings, queue: QueueFolder, gpu_indexes: Sequence[int]
-) -> list[Waiting]:
+) -> Iterator[Waiting]:
     """Make a run of each complete spec in the queue folder; reject what cannot run."""
-    taken = []
     for path in queue.candidates():
         try:
-            taken.append(_take(workspace, settings, path, gpu_indexes))
+            yield _take(workspace, settings, path, gpu_indexes)
+        except FileNotFoundError:
+            continue
         except (SpecError, RecordError) as error:
             # What looks wrong may still be being written.
             if queue.is_settled(path.name):
                 log.info("rejected %s: %s", path.name, error)
-                records.reject(workspace, path, str(error))
-        except FileNotFoundError:
-            continue
-    return taken
+                _reject(workspace, path, str(error))
+        except OSError:
+            # No fault of the spec: a full disk, say. It stays where it is, for a later turn.
+            log.exception("%s could not be taken", path.name)
 
 
 def _take(
@@ -43,6 +44,13 @@ def _take(
     problem = find_gpu_problem(spec, gpu_indexes)
     if problem:
         raise SpecError(problem)
-    status = records.create_run(workspace, path, spec)
+    status = records.create_run(workspace, path, spec, text)
     log.info("took %s as run %s", path.name, status.run_id)
     return Waiting(status, spec)
+
+
+def _reject(workspace: Workspace, path: Path, reason: str) -> None:
+    try:
+        records.reject(workspace, path, reason)
+    except OSError:
+        log.exception("%s could not be put aside", path.name)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from core.clock import now
@@ -16,6 +17,8 @@ from daemon.ending import judge
 from daemon.trainer_process import TrainerProcess
 
 UNKILLABLE_AFTER_S = 10.0
+RECENT_BYTES = 64 * 1024
+"""Of metrics written before we looked, only the newest tell progress and pace."""
 
 
 class LiveRun:
@@ -27,7 +30,7 @@ class LiveRun:
         self.process = process
         self.journal = JournalReader(paths.journal, status.attempt)
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
-        self.metrics_offset = 0
+        self.metrics_offset = max(0, _size(paths.metrics) - RECENT_BYTES)
         self.kill_at: float | None = None
 
     def follow(self) -> None:
@@ -56,19 +59,23 @@ class LiveRun:
             self._update(reason=f"these processes cannot be killed: {', '.join(map(str, left))}")
 
     def _read_journal(self) -> None:
-        for entry in self.journal.refresh():
-            kind = entry.get("entry")
-            if kind == "stage":
-                self.status = records.record_stage(self.paths, self.status, str(entry["stage"]))
-            elif kind == "checkpoint":
-                self._update(latest_checkpoint=str(entry["path"]), resumable=True)
-            elif kind == "plan" and self.status.phase is Phase.STARTING:
-                reason = f"training {entry['total_steps']:,} steps"
-                self.status = records.record_move(self.paths, self.status, Phase.RUNNING, reason)
+        """Bring the status to what the newest entries say, whether read now or before."""
+        self.journal.refresh()
+        plan, stage = self.journal.last("plan"), self.journal.last("stage")
+        checkpoint = self.journal.last("checkpoint")
+        if plan and self.status.phase is Phase.STARTING:
+            reason = f"training {plan['total_steps']:,} steps"
+            self.status = records.record_move(self.paths, self.status, Phase.RUNNING, reason)
+        if stage:
+            self.status = records.record_stage(self.paths, self.status, str(stage["stage"]))
+        if checkpoint and self.status.latest_checkpoint != checkpoint["path"]:
+            self._update(latest_checkpoint=str(checkpoint["path"]), resumable=True)
 
     def _read_metrics(self) -> None:
         lines, self.metrics_offset = read_complete_lines(self.paths.metrics, self.metrics_offset)
         rows = [row for row in parse_json_lines(lines) if "step" in row]
+        if not rows and self.status.progress.total_steps:
+            return
         self.recent.extend(rows)
         progress = self._progress()
         if progress != self.status.progress:
@@ -102,4 +109,11 @@ class LiveRun:
 
     def _update(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)
-        records.save(self.paths, self.status)
+        records.save(self.paths, self.status, durable=False)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

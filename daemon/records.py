@@ -6,34 +6,38 @@ from datetime import datetime
 from pathlib import Path
 
 from core.clock import now, to_text
-from core.files import append_json_line, save_json, sync_folder, write_whole
+from core.files import append_json_line, save_json, sync_folder, write_bytes, write_whole
 from core.paths import RunPaths, Workspace
 from core.run.phase import Phase
 from core.run.status import RunStatus, move, to_record
-from core.run.store import slug
+from core.run.store import free_name, slug
 from core.spec.run_spec import RunSpec
 
 
-def create_run(workspace: Workspace, dropped: Path, spec: RunSpec) -> RunStatus:
-    """Make the run's folder and move the dropped spec into it, byte for byte.
+def create_run(workspace: Workspace, dropped: Path, spec: RunSpec, text: bytes) -> RunStatus:
+    """Make the run's folder and move the dropped spec into it; `text` is what was checked.
 
-    The rename is the claim: whoever moved the file owns the run. A crash in between leaves a
-    folder without status, which `adopt_claim` completes.
+    The rename is the claim: whoever moved the file owns the run. A crash after it leaves a
+    folder without status, which the supervisor completes.
     """
     at = now()
     paths = _make_folder(workspace, at, spec.name)
     dropped.rename(paths.spec)
+    # A new file with what was checked: whoever still has the dropped one open writes elsewhere.
+    write_bytes(paths.spec, text)
     sync_folder(dropped.parent)
-    return record_submission(paths, spec, at)
+    return record_submission(paths, spec.name, at, spec.kind, spec.owner)
 
 
-def record_submission(paths: RunPaths, spec: RunSpec, at: datetime) -> RunStatus:
+def record_submission(
+    paths: RunPaths, name: str, at: datetime, kind: str = "train", owner: str = ""
+) -> RunStatus:
     """Write the first status of a run whose spec lies in its folder."""
     status = RunStatus(
         run_id=paths.run_id,
-        name=spec.name,
-        kind=spec.kind,
-        owner=spec.owner,
+        name=name,
+        kind=kind,
+        owner=owner,
         submitted_at=at,
         since=at,
         reason="waiting to start",
@@ -46,15 +50,15 @@ def record_submission(paths: RunPaths, spec: RunSpec, at: datetime) -> RunStatus
 def reject(workspace: Workspace, dropped: Path, reason: str) -> None:
     """Put a spec that cannot run aside, verbatim, with one paragraph on why."""
     workspace.rejected.mkdir(parents=True, exist_ok=True)
-    target = _free_name(workspace.rejected / dropped.name)
+    target = free_name(workspace.rejected / dropped.name)
     # The reason first: a rejected spec without one would leave its owner guessing.
     write_whole(target.with_name(f"{target.name}.reason.txt"), reason.rstrip() + "\n")
     dropped.rename(target)
 
 
-def save(paths: RunPaths, status: RunStatus) -> None:
-    """Replace the run's status."""
-    save_json(paths.status, to_record(status))
+def save(paths: RunPaths, status: RunStatus, durable: bool = True) -> None:
+    """Replace the run's status; what the trainer tells again need not survive a power cut."""
+    save_json(paths.status, to_record(status), durable=durable)
 
 
 def record_move(
@@ -62,8 +66,9 @@ def record_move(
 ) -> RunStatus:
     """Move the run, write the event and the new status, and return it."""
     moved = move(status, phase, reason, now())
-    _append_event(paths, moved, list(changes))
+    # The status is the truth: where it cannot be written, nothing has happened.
     save(paths, moved)
+    _append_event(paths, moved, list(changes))
     return moved
 
 
@@ -72,7 +77,7 @@ def record_stage(paths: RunPaths, status: RunStatus, stage: str) -> RunStatus:
     if status.stage == stage:
         return status
     staged = replace(status, stage=stage)
-    save(paths, staged)
+    save(paths, staged, durable=False)
     return staged
 
 
@@ -98,11 +103,3 @@ def _make_folder(workspace: Workspace, at: datetime, name: str) -> RunPaths:
             continue
         paths.requests.mkdir()
         return paths
-
-
-def _free_name(path: Path) -> Path:
-    free, number = path, 2
-    while free.exists() or free.is_symlink():
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return free

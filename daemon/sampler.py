@@ -1,6 +1,5 @@
 """Writes down what the GPUs do: a row per GPU per second, a file per UTC day."""
 
-import errno
 import gzip
 import logging
 import math
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core import clock
-from core.files import sync_folder
+from core.files import append_lines, sync_folder
 from core.gpu import CSV_HEADER, day_of, to_row
 from core.paths import Workspace
 from daemon.nvml import GpuReading
@@ -84,7 +83,9 @@ class Sampler:
         if readings:
             day = readings[0].snapshot.at.date()
             rows = [to_row(reading.snapshot) for reading in readings]
-            append_rows(self._workspace.gpu_day(day), rows)
+            path = self._workspace.gpu_day(day)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            append_lines(path, rows, CSV_HEADER)
 
     def _run(self) -> None:
         due = time.monotonic()
@@ -116,18 +117,6 @@ def next_due(due: float, now: float, interval_s: float) -> float:
     return due + (missed + 1) * interval_s
 
 
-def append_rows(path: Path, rows: list[str]) -> None:
-    """Append the rows in one write, under a header when the file is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        data = (_lead(descriptor) + "\n".join(rows) + "\n").encode()
-        if os.write(descriptor, data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    finally:
-        os.close(descriptor)
-
-
 def tidy(folder: Path, today: date, keep_days: int = KEEP_DAYS) -> None:
     """Drop the days older than `keep_days` and compress those before yesterday."""
     # Yesterday stays plain: a chart across midnight then reads only the end of its file.
@@ -156,11 +145,3 @@ def compress(path: Path) -> None:
     finally:
         aside.unlink(missing_ok=True)
     path.unlink()
-
-
-def _lead(descriptor: int) -> str:
-    """What must come before the rows: a header, the end of a torn line, or nothing."""
-    size_bytes = os.fstat(descriptor).st_size
-    if size_bytes == 0:
-        return CSV_HEADER + "\n"
-    return "" if os.pread(descriptor, 1, size_bytes - 1) == b"\n" else "\n"

@@ -3,20 +3,19 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from core.clock import now
-from core.errors import TrainerUIError
-from core.files import load_json, read_untrusted
+from core.errors import SpecError, TrainerUIError
+from core.files import load_json
+from core.lock import is_locked
 from core.paths import RunPaths, Workspace
 from core.run.phase import FINISHED, LIVE, Phase, Verb
-from core.run.status import from_record
-from core.safe_yaml import MAX_BYTES, load_yaml_mapping
+from core.run.status import RunStatus, from_record
 from core.settings import Settings
+from core.spec.check import check_spec
 from core.spec.prepared import ContentHasher
-from core.spec.run_spec import parse_spec
 from daemon import decide, records
 from daemon.decide import Waiting
 from daemon.heartbeat import beat
@@ -26,14 +25,17 @@ from daemon.live_run import LiveRun
 from daemon.model_checks import ModelChecks
 from daemon.nvml import Gpu, Nvml
 from daemon.queue_folder import QueueFolder
+from daemon.requests import clear_requests, read_requests
 from daemon.sampler import Sampler
 from daemon.sandbox import SandboxKeeper
-from daemon.trainer_process import Start, TrainerProcess, is_locked, obtain_trainer
+from daemon.trainer_process import Start, TrainerProcess, never_started, obtain_trainer
 from daemon.watch import Watch
 
 log = logging.getLogger(__name__)
 
 BEAT_INTERVAL_S = 1.0
+CLAIM_INTERVAL_S = 5.0
+START_AGAIN_S = 30.0
 SANDBOX_END_S = 5.0
 
 
@@ -67,7 +69,7 @@ class Supervisor:
         self.waiting: list[Waiting] = []
         self.live: dict[str, LiveRun] = {}
         self.troubles: dict[str, str] = {}
-        self.beaten_at = float("-inf")
+        self.beaten_at = self.claims_seen_at = self.start_again_at = float("-inf")
 
     def run(self) -> None:
         """Supervise until told to stop. Trainings go on; the sandbox does not."""
@@ -100,25 +102,28 @@ class Supervisor:
 
     def tick(self) -> None:
         """One turn: take specs, obey requests, follow the living, start the next, say we live."""
-        for step in (
-            self.renew_watch,
-            self.take_specs,
-            self.obey_requests,
-            self.follow_runs,
-            self.start_next,
-            self.keep_sandbox,
-            self.model_checks.tick,
-            self.beat,
-        ):
-            name = step.__name__
+        steps: dict[str, Callable[[], None]] = {
+            "looking for GPUs": self.find_gpus,
+            "watching the queue": self.renew_watch,
+            "taking specs": self.take_specs,
+            "taking up claims": self.take_up_claims,
+            "obeying requests": self.obey_requests,
+            "following runs": self.follow_runs,
+            "starting the next run": self.start_next,
+            "keeping the sandbox": self.keep_sandbox,
+            "checking models": self.model_checks.tick,
+            "the heartbeat": self.beat,
+        }
+        for name, step in steps.items():
             try:
                 step()
                 self.troubles.pop(name, None)
             except Exception as error:
                 # One bad file must not stop the others; what keeps failing is shown.
-                if self.troubles.get(name) != str(error):
+                trouble = f"{name} failed: {error}"
+                if self.troubles.get(name) != trouble:
                     log.exception("%s failed", name)
-                self.troubles[name] = str(error)
+                self.troubles[name] = trouble
 
     def renew_watch(self) -> None:
         """Watch the queue folder that is there now; make it again if it is gone."""
@@ -127,23 +132,21 @@ class Supervisor:
 
     def take_up_runs(self) -> None:
         """Find the runs of an earlier daemon: waiting, living, or claimed but not recorded."""
-        for spec_path in sorted(self.workspace.runs.glob("*/spec.yaml")):
-            paths = RunPaths(spec_path.parent)
+        for paths in self.workspace.run_folders():
             try:
                 self._take_up(paths)
             except (OSError, TrainerUIError) as error:
                 log.error("run %s is left alone: %s", paths.run_id, error)
                 self.troubles[paths.run_id] = f"run {paths.run_id} cannot be read: {error}"
+        self._set_waiting(self.waiting)
 
     def _take_up(self, paths: RunPaths) -> None:
         if not paths.status.exists():
-            spec = parse_spec(paths.spec.read_bytes(), paths.run_id)
-            status = records.record_submission(paths, spec, now())
-        else:
-            status = from_record(load_json(paths.status))
-        if status.phase is Phase.QUEUED:
-            spec = parse_spec(paths.spec.read_bytes(), status.name)
-            self.waiting = decide.with_positions([*self.waiting, Waiting(status, spec)])
+            self._take_up_claim(paths)
+            return
+        status = from_record(load_json(paths.status))
+        if status.phase is Phase.QUEUED or never_started(paths, status):
+            self._take_up_waiting(paths, replace(status, phase=Phase.QUEUED, stage=""))
         elif status.phase in LIVE:
             run = self.live[paths.run_id] = LiveRun(paths, status, TrainerProcess(paths))
             if status.phase is Phase.CANCELLING:
@@ -151,26 +154,49 @@ class Supervisor:
             alive = "lives" if is_locked(paths.lock) else "has ended"
             log.info("took up run %s, whose trainer %s", paths.run_id, alive)
 
+    def _take_up_claim(self, paths: RunPaths) -> None:
+        """Finish what a daemon that died, or a full disk, left half done."""
+        if paths.spec.exists():
+            self._take_up_waiting(paths, records.record_submission(paths, paths.run_id, now()))
+
+    def _take_up_waiting(self, paths: RunPaths, status: RunStatus) -> None:
+        """Queue it again, after the same check that a dropped spec passes."""
+        try:
+            spec = check_spec(
+                paths.spec.read_bytes(), status.name, self.workspace.root, self.settings
+            )
+        except SpecError as error:
+            status = replace(status, position=0, ended_at=now())
+            records.record_move(paths, status, Phase.FAILED, str(error))
+        else:
+            self.waiting.append(Waiting(replace(status, name=spec.name), spec))
+
+    def take_up_claims(self) -> None:
+        """Look now and then for claimed specs whose status could not be written."""
+        if self.clock() - self.claims_seen_at < CLAIM_INTERVAL_S:
+            return
+        self.claims_seen_at = self.clock()
+        known = {run.status.run_id for run in self.waiting}
+        for paths in self.workspace.run_folders():
+            if paths.run_id not in known and not paths.status.exists():
+                self._take_up_claim(paths)
+        self._set_waiting(self.waiting)
+
+    def find_gpus(self) -> None:
+        """Look for GPUs until there are some: their driver may come up after the daemon."""
+        self.gpus = self.gpus or self.nvml.find_gpus()
+
     def take_specs(self) -> None:
         """Queue what was dropped into the queue folder, or reject it with the reason."""
-        taken = take_specs(self.workspace, self.settings, self.queue, self._gpu_indexes())
-        if taken:
-            self._set_waiting([*self.waiting, *taken])
+        for taken in take_specs(self.workspace, self.settings, self.queue, self._gpu_indexes()):
+            self._set_waiting([*self.waiting, taken])
 
     def obey_requests(self) -> None:
         """Do what people asked of waiting and living runs."""
         for run_id in [*(run.status.run_id for run in self.waiting), *self.live]:
-            for path, verb in self._requests(self.workspace.run(run_id)):
+            paths = self.workspace.run(run_id)
+            for path, verb in read_requests(paths, self.settings.queue_quiet_s):
                 self._obey(run_id, verb)
-                path.unlink(missing_ok=True)
-
-    def _requests(self, paths: RunPaths) -> Iterator[tuple[Path, Verb]]:
-        for path in sorted(paths.requests.glob("[!.]*.yaml")):
-            try:
-                data = load_yaml_mapping(read_untrusted(path, MAX_BYTES))
-                yield path, Verb(str(data.get("verb")))
-            except (TrainerUIError, ValueError) as error:
-                log.warning("request %s is not understood: %s", path, error)
                 path.unlink(missing_ok=True)
 
     def _obey(self, run_id: str, verb: Verb) -> None:
@@ -188,7 +214,9 @@ class Supervisor:
 
     def _end_waiting(self, run: Waiting, phase: Phase, reason: str) -> None:
         status = replace(run.status, position=0, ended_at=now())
-        records.record_move(self.workspace.run(status.run_id), status, phase, reason)
+        paths = self.workspace.run(status.run_id)
+        records.record_move(paths, status, phase, reason)
+        clear_requests(paths)
         self._set_waiting([other for other in self.waiting if other is not run])
 
     def follow_runs(self) -> None:
@@ -198,12 +226,13 @@ class Supervisor:
             run.follow()
             if run.status.phase in FINISHED:
                 log.info("run %s %s: %s", run_id, run.status.phase, run.status.reason)
+                clear_requests(run.paths)
                 del self.live[run_id]
 
     def start_next(self) -> None:
         """Start the first waiting run when its turn has come."""
         chosen = decide.choose_next(self.waiting, len(self.live))
-        if chosen is None:
+        if chosen is None or self.clock() < self.start_again_at:
             return
         indexes = decide.choose_gpus(chosen.spec, self._gpu_indexes())
         gpus = tuple(gpu for gpu in self.gpus if gpu.index in indexes)
@@ -215,10 +244,17 @@ class Supervisor:
             self.live[chosen.status.run_id] = launch(
                 self.workspace, chosen, gpus, self.hasher, self.obtain
             )
-        except (OSError, TrainerUIError) as error:
+        except TrainerUIError as error:
             log.exception("run %s could not be started", chosen.status.run_id)
             self._end_waiting(chosen, Phase.FAILED, f"could not be started: {error}")
             return
+        except OSError as error:
+            # No fault of the run: a full disk, say. It stays first, and is tried again later.
+            log.exception("run %s could not be started", chosen.status.run_id)
+            self.start_again_at = self.clock() + START_AGAIN_S
+            self.troubles["start"] = f"{chosen.spec.name} cannot be started yet: {error}"
+            return
+        self.troubles.pop("start", None)
         self._set_waiting([run for run in self.waiting if run is not chosen])
 
     def keep_sandbox(self) -> None:
@@ -233,16 +269,21 @@ class Supervisor:
             return
         self.beaten_at = self.clock()
         used = [index for run in self.live.values() for index in run.status.gpus]
-        troubles = [trouble for name, trouble in self.troubles.items() if name != "beat"]
-        beat(self.workspace, self.started_at, self.sampler.latest, used, troubles)
+        beat(
+            self.workspace,
+            self.started_at,
+            self.sampler.latest,
+            used,
+            list(self.troubles.values()),
+        )
 
     def _set_waiting(self, waiting: list[Waiting]) -> None:
         """Set the queue, and write down each place in it that changed."""
-        before = {run.status.run_id: run.status.position for run in self.waiting}
+        before = {run.status.run_id: run.status.position for run in waiting}
         self.waiting = decide.with_positions(waiting)
         for run in self.waiting:
-            if before.get(run.status.run_id) != run.status.position:
-                records.save(self.workspace.run(run.status.run_id), run.status)
+            if before[run.status.run_id] != run.status.position:
+                records.save(self.workspace.run(run.status.run_id), run.status, durable=False)
 
     def _gpu_indexes(self) -> list[int]:
         return [gpu.index for gpu in self.gpus]

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -15,9 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import RecordError
+from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
 from core.process import is_same, pids_with_environment
 from core.run.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.phase import Phase
+from core.run.status import RunStatus
 from core.spec.sources import data_sources, is_local, local_data_files, names_hub
 
 SMALL_DATA_BYTES = 8 * 1024 * 1024
@@ -94,10 +97,24 @@ def obtain_trainer(start: Start) -> TrainerProcess:
 
 
 def keep(start: Start, command: list[str]) -> TrainerProcess:
-    """Run the command as the run's trainer, under a keeper that outlives this daemon."""
-    keeper_command = [sys.executable, "-P", "-m", "trainer.keeper", "--", *command]
+    """Run the command as the run's trainer, under a keeper that outlives this daemon.
+
+    The keeper is born with the run's lock, so that there is no moment at which the run lives and
+    nothing says so. Raises RecordError when the run is being trained already.
+    """
+    lock = take_lock(start.paths.lock)
+    if lock is None:
+        raise RecordError(f"{start.paths.run_id} is being trained already")
+    try:
+        return TrainerProcess(start.paths, _spawn_keeper(start, lock, command))
+    finally:
+        os.close(lock)
+
+
+def _spawn_keeper(start: Start, lock: int, command: list[str]) -> "subprocess.Popen[bytes]":
+    keeper_command = [sys.executable, "-P", "-m", "trainer.keeper", str(lock), *command]
     with start.paths.log.open("ab") as log_file:
-        keeper = subprocess.Popen(
+        return subprocess.Popen(
             keeper_command,
             cwd=start.root,
             env=trainer_environment(start, os.environ),
@@ -105,8 +122,19 @@ def keep(start: Start, command: list[str]) -> TrainerProcess:
             stdout=log_file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[lock],
         )
-    return TrainerProcess(start.paths, keeper)
+
+
+def never_started(paths: RunPaths, status: RunStatus) -> bool:
+    """Whether a daemon died between saying that it starts the attempt and starting it."""
+    if status.phase is not Phase.STARTING or is_locked(paths.lock):
+        return False
+    try:
+        holder = json.loads(paths.lock.read_text())
+    except (OSError, ValueError):
+        return True
+    return bool(holder.get("attempt") != status.attempt)
 
 
 def trainer_environment(start: Start, base: Mapping[str, str]) -> dict[str, str]:
@@ -146,18 +174,3 @@ def data_bytes(start: Start) -> float:
     if any(not is_local(source, start.root) for _, source in data_sources(config)):
         return math.inf
     return sum(file.stat().st_size for file in local_data_files(config, start.root))
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

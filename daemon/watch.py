@@ -17,6 +17,9 @@ from daemon.queue_folder import QueueFolder
 
 log = logging.getLogger(__name__)
 
+WAKING = ("created", "moved", "closed", "deleted")
+"""Events worth a turn of the loop; a file that is being written reports many others."""
+
 
 class Watch(FileSystemEventHandler):
     """Watches one folder; `wait` returns early when something happened in it."""
@@ -61,6 +64,5 @@ class Watch(FileSystemEventHandler):
             self.queue.note_renamed(Path(str(event.dest_path)).name)
         elif isinstance(event, FileClosedEvent):
             self.queue.note_closed(Path(str(event.src_path)).name)
-        elif event.event_type in ("opened", "closed_no_write"):
-            return
-        self.woken.set()
+        if event.event_type in WAKING:
+            self.woken.set()

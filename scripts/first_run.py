@@ -14,7 +14,7 @@ QUEUED_AS = "starter.yaml"
 def is_fresh(workspace: Workspace) -> bool:
     """True when nothing was ever submitted here."""
     submitted = [*workspace.queue.glob("*.y*ml"), *workspace.rejected.glob("*.y*ml")]
-    return not submitted and not any(workspace.runs.glob("*/spec.yaml"))
+    return not submitted and not any(workspace.run_folders())
 
 
 def submit_starter(workspace: Workspace) -> bool:

@@ -2,7 +2,6 @@
 
 import fcntl
 import http.client
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from core.errors import RecordError
 from core.files import load_json
+from core.lock import is_locked
 from core.paths import Workspace
 
 HOST = "127.0.0.1"
@@ -63,22 +63,6 @@ def url(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def is_locked(path: Path) -> bool:
-    """True while a process holds the lock on this file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        # Shared, so that two who only look never take each other for a daemon.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 @contextmanager
 def launcher_lock(workspace: Workspace, port: int) -> Iterator[str | None]:
     """Hold the one launcher's lock, or give the address of the launcher that has it."""
@@ -119,9 +103,7 @@ def app_answers(port: int) -> bool:
 
 def live_trainings(workspace: Workspace) -> list[str]:
     """The names of the runs whose training goes on without daemon and app."""
-    return [
-        name for path in sorted(workspace.runs.glob("*/status.json")) if (name := _live_name(path))
-    ]
+    return [name for path in workspace.run_folders() if (name := _live_name(path.status))]
 
 
 def _live_name(status: Path) -> str | None:

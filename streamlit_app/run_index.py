@@ -44,9 +44,7 @@ class RunIndex:
 
     def runs(self) -> list[Run]:
         """Every readable run, the newest first."""
-        paths = {
-            path.parent.name: path for path in self.store.workspace.runs.glob("[!.]*/status.json")
-        }
+        paths = {paths.run_id: paths.status for paths in self.store.workspace.run_folders()}
         for gone in set(self._runs) - set(paths):
             for cache in (self._runs, self._summaries, self._losses):
                 cache.pop(gone, None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
 from core.run.phase import FINISHED
 from core.run.store import Run, Store
+from daemon.trainer_process import TrainerProcess
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -59,7 +60,9 @@ def daemon(workspace: Workspace) -> Iterator["subprocess.Popen[bytes]"]:
         finally:
             process.terminate()
             process.wait(20)
-            subprocess.run(["pkill", "-9", "-f", f"{workspace.root}/"], check=False)
+            for paths in workspace.run_folders():
+                while TrainerProcess(paths).kill():
+                    time.sleep(0.05)
 
 
 def wait_for(fact: Callable[[], object], timeout_s: float = 240, what: str = "") -> None:

@@ -1,13 +1,12 @@
-"""The thin parent of a training: `python -P -m trainer.keeper -- COMMAND ...`.
+"""The thin parent of a training: `python -P -m trainer.keeper LOCK COMMAND ...`.
 
-It outlives the daemon, holds the run's lock for as long as the training lives, and writes
-`exit.json` when it ended, so that the ending is known whoever else was away. It imports nothing
-heavy; which run and how many ranks, its environment says.
+It outlives the daemon, holds the run's lock (inherited: the descriptor LOCK) for as long as the
+training lives, and writes `exit.json` when it ended, so that the ending is known whoever else was
+away. It imports nothing heavy; which run and how many ranks, its environment says.
 """
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import math
 import os
@@ -99,18 +98,16 @@ class Keeper:
                 os.killpg(child.pid, signal.SIGTERM)
 
 
-def main(command: list[str]) -> None:
+def main(lock: int, command: list[str]) -> None:
     """Run the command to its end, whatever signals come, and record how it ended."""
     paths = RunPaths(Path(os.environ[RUN_FOLDER_VARIABLE]))
     attempt = int(os.environ[ATTEMPT_VARIABLE])
-    lock = take_lock(paths.lock, attempt)
-    if lock is None:
-        sys.exit(f"{paths.run_id} is being trained already")
+    keeper = Keeper(command, lock, int(os.environ.get(RANKS_VARIABLE, "1")))
+    keeper.listen()
+    sign_lock(lock, attempt)
     adopt_orphans()
     started_at = now_text()
     print(f"=== attempt {attempt}, {started_at}", flush=True)
-    keeper = Keeper(command, lock, int(os.environ.get(RANKS_VARIABLE, "1")))
-    keeper.listen()
     code = keeper.run()
     save_json(
         paths.exit,
@@ -125,18 +122,11 @@ def main(command: list[str]) -> None:
     )
 
 
-def take_lock(path: Path, attempt: int) -> int | None:
-    """Hold the run's lock and write who holds it; None if it is held already."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
+def sign_lock(lock: int, attempt: int) -> None:
+    """Write into the lock who holds it, so that a daemon that comes later can signal us."""
     holder = {"pid": os.getpid(), "started_ticks": started_ticks(os.getpid()), "attempt": attempt}
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
-    return descriptor
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps(holder).encode(), 0)
 
 
 def adopt_orphans() -> None:
@@ -188,4 +178,4 @@ def usage() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[sys.argv.index("--") + 1 :])
+    main(int(sys.argv[1]), sys.argv[2:])

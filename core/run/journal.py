@@ -22,20 +22,20 @@ from core.files import parse_json_lines, read_complete_lines
 
 @dataclass
 class JournalReader:
-    """The entries of one attempt as read so far; `refresh` returns only the new ones."""
+    """The newest entry of each kind of one attempt; `refresh` reads only what has been added."""
 
     path: Path
     attempt: int
     _offset: int = 0
-    seen: list[dict[str, Any]] = field(default_factory=list)
+    _newest: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def refresh(self) -> list[dict[str, Any]]:
-        """The entries of this attempt written since the last call."""
+    def refresh(self) -> None:
+        """Take in the entries written since the last call."""
         lines, self._offset = read_complete_lines(self.path, self._offset)
-        new = [entry for entry in parse_json_lines(lines) if entry.get("attempt") == self.attempt]
-        self.seen.extend(new)
-        return new
+        for entry in parse_json_lines(lines):
+            if entry.get("attempt") == self.attempt:
+                self._newest[str(entry.get("entry"))] = entry
 
     def last(self, kind: str) -> dict[str, Any] | None:
         """The newest entry of a kind, or None."""
-        return next((entry for entry in reversed(self.seen) if entry.get("entry") == kind), None)
+        return self._newest.get(kind)

@@ -1,7 +1,9 @@
 """The one door through which pages and people's tools see runs, and say what they wish."""
 
 import contextlib
+import os
 import re
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +11,13 @@ from pathlib import Path
 from core.clock import now_text
 from core.errors import RecordError, SpecError
 from core.files import load_json, write_whole
-from core.paths import RunPaths, Workspace
+from core.paths import RUN_ID, RunPaths, Workspace
 from core.run.phase import Phase, Verb
 from core.run.status import RunStatus, from_record
 from core.safe_yaml import dump_yaml
 from core.spec.run_spec import FILE_NAME, RunSpec, parse_spec
 
-RUN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
+_SUBMITTING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,7 @@ class Store:
 
     def runs(self) -> list[Run]:
         """Every readable run, the newest first."""
-        found = [
-            self.find_run(path.parent.name) for path in self.workspace.runs.glob("*/status.json")
-        ]
+        found = [self.find_run(paths.run_id) for paths in self.workspace.run_folders()]
         return sorted((run for run in found if run), key=lambda run: run.run_id, reverse=True)
 
     def find_run(self, run_id: str) -> Run | None:
@@ -101,7 +101,7 @@ class Store:
         paths = [
             path for path in self.workspace.rejected.glob("*") if FILE_NAME.fullmatch(path.name)
         ]
-        paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        paths.sort(key=_changed_at, reverse=True)
         return [Rejected(path, _read(path.with_name(f"{path.name}.reason.txt"))) for path in paths]
 
     def dismiss(self, rejected: Rejected) -> None:
@@ -121,12 +121,10 @@ class Store:
         if not stem:
             raise SpecError("The name of a run needs a letter or a digit.")
         self.workspace.queue.mkdir(parents=True, exist_ok=True)
-        path = self.workspace.queue / f"{stem}.yaml"
-        number = 2
-        while path.exists():
-            path = self.workspace.queue / f"{stem}-{number}.yaml"
-            number += 1
-        write_whole(path, text)
+        # Pages are threads of one process; two must not find the same name free.
+        with _SUBMITTING:
+            path = free_name(self.workspace.queue / f"{stem}.yaml")
+            write_whole(path, text)
         return path
 
     def request(self, run_id: str, verb: Verb, by: str = "") -> Path:
@@ -147,7 +145,7 @@ class Store:
 def free_name(path: Path) -> Path:
     """The path, with a number in its name if that is taken."""
     candidate, number = path, 2
-    while candidate.exists():
+    while os.path.lexists(candidate):  # a link that points nowhere is there as well
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
         number += 1
     return candidate
@@ -156,6 +154,14 @@ def free_name(path: Path) -> Path:
 def slug(name: str) -> str:
     """The name as it may stand in a file name: lower case, digits, dots and dashes."""
     return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")[:48]
+
+
+def _changed_at(path: Path) -> float:
+    """When the file itself was changed, not what it points to; 0 when it has just gone."""
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _read(path: Path) -> str:

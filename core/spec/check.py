@@ -16,8 +16,12 @@ def check_spec(text: str | bytes, default_name: str, root: Path, settings: Setti
     """
     spec = parse_spec(text, default_name)
     # A path that is not allowed is not looked at either.
-    problems = find_safety_problems(spec.axolotl, root, settings)
-    problems = problems or find_source_problems(spec.axolotl, root, settings)
+    try:
+        problems = find_safety_problems(spec.axolotl, root, settings)
+        problems = problems or find_source_problems(spec.axolotl, root, settings)
+    except (OSError, RuntimeError, ValueError) as error:
+        # Too long a name, a home of nobody, letters that no file name can have.
+        raise SpecError(f"A path in the spec cannot be looked at: {error}") from error
     if problems:
         raise SpecError(list_problems(problems))
     return spec

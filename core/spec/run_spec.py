@@ -10,7 +10,7 @@ from core.spec.axolotl_schema import find_problems, suggest
 from core.spec.values import find_value_problems
 
 KINDS = ("train",)
-PARALLELISMS = ("ddp", "fsdp", "split")
+PARALLELISMS = ("ddp",)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.ya?ml")
 
@@ -31,11 +31,6 @@ class RunSpec:
     parallelism: str = "ddp"
     priority: int = 0
     max_attempts: int = 3
-
-    @property
-    def gpu_count(self) -> int:
-        """How many GPUs the run asks for."""
-        return self.gpus if isinstance(self.gpus, int) else len(self.gpus)
 
     @property
     def base_model(self) -> str:

@@ -3,6 +3,7 @@
 A spec may come from anyone, and several Axolotl keys import modules or read any path they name.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -14,7 +15,19 @@ from core.settings import Settings
 OWN_PLUGIN = "trainer.plugin.RunPlugin"
 """The daemon's own plugin: allowed, so that a finished run's config can be dropped again."""
 
-CODE_KEYS = ("reward_funcs", "rollout_func", "nemo_gym_auto_start", "nemo_gym_auto_clone")
+CODE_KEYS = (
+    "trainer_cls",
+    "serve_module",
+    "reward_funcs",
+    "rollout_func",
+    "nemo_gym_auto_start",
+    "nemo_gym_auto_clone",
+)
+"""Keys whose value Axolotl or a library beneath it imports or starts."""
+
+SENDING_KEYS = ("hub_model_id", "push_dataset_to_hub")
+"""Keys that send the result or the data away, with the daemon's own token."""
+
 SECRET_KEY = re.compile(r"(api_key|secret|password|access_token)$|^hf_token$")
 SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})\b")
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -70,6 +83,11 @@ def _value_problems(
         )
     elif last in CODE_KEYS and value:
         yield f"`{key}` would import or start code; it is not allowed in a spec."
+    elif last in SENDING_KEYS and value and not settings.hub_uploads:
+        yield (
+            f"`{key}` would upload to the Hugging Face Hub. Remove it, or set `hub_uploads: true` "
+            "in configs/settings.yaml."
+        )
     elif SECRET_KEY.search(last) or (isinstance(value, str) and SECRET_VALUE.search(value)):
         yield (
             f"`{key}` holds a secret, which would end up in the model card. Put it into the "
@@ -95,13 +113,21 @@ def _path_problems(key: str, value: str, root: Path, allowed: list[Path]) -> Ite
         yield f"`{key}: {value}` is a web address. Download it and name the file or folder."
     elif value.startswith("-"):
         yield f"`{key}: {value}` begins with a dash."
-    elif value.startswith(("/", "~")) or ".." in Path(value).parts or value.startswith("./"):
+    elif _names_path(value, root):
         target = (root / Path(value).expanduser()).resolve()
         if not any(target.is_relative_to(folder) for folder in allowed):
             yield (
                 f"`{key}: {value}` is outside the workspace {root}. Copy it there, or add its "
                 "folder to `allowed_folders` in configs/settings.yaml."
             )
+
+
+def _names_path(value: str, root: Path) -> bool:
+    return (
+        value.startswith(("/", "~", "./"))
+        or ".." in Path(value).parts
+        or os.path.lexists(root / value)  # `models/link` leads out as well as `./models/link`
+    )
 
 
 def _walk(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,15 @@ DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow"
 READERS = ("json", "csv", "text", "parquet", "arrow")
 """Paths that only name a reader: the files stand in `data_files`."""
 
+PART_KEYS = (
+    "base_model_config",
+    "tokenizer_config",
+    "processor_config",
+    "lora_model_dir",
+    "resume_from_checkpoint",
+)
+"""Keys that name a part of a model, or one that was trained before: a folder or a Hub ID."""
+
 WEIGHT_PATTERNS = ("*.safetensors", "pytorch_model*.bin")
 
 
@@ -20,6 +29,7 @@ def find_source_problems(config: dict[str, Any], root: Path, settings: Settings)
     """One sentence per model or dataset that is missing or empty; `root` is the workspace."""
     return [
         *_model_problems(str(config["base_model"]), root, settings),
+        *_part_problems(config, root, settings),
         *_data_problems(config, root, settings),
     ]
 
@@ -38,7 +48,8 @@ def resolve(source: str, root: Path) -> Path:
 
 def names_hub(config: dict[str, Any], root: Path) -> bool:
     """Whether the run may have to fetch something from the Hub."""
-    sources = [str(config["base_model"]), *(path for _, path in data_sources(config))]
+    models = [str(config[key]) for key in ("base_model", *PART_KEYS) if config.get(key)]
+    sources = [*models, *(path for _, path in data_sources(config))]
     return any(not is_local(source, root) for source in sources)
 
 
@@ -93,6 +104,19 @@ def _model_problems(base_model: str, root: Path, settings: Settings) -> Iterator
         yield f"{where}: {folder} has no weights (*.safetensors)."
 
 
+def _part_problems(config: dict[str, Any], root: Path, settings: Settings) -> Iterator[str]:
+    for key in PART_KEYS:
+        source = str(config.get(key) or "")
+        if not source:
+            continue
+        if is_local(source, root) or key == "resume_from_checkpoint":
+            path = resolve(source, root)
+            if not path.exists():
+                yield f"`{key}: {source}`: there is no folder {path}.{_suggest_sibling(path)}"
+        elif not settings.hub_allowed:
+            yield f"`{key}: {source}` is a Hub ID, and configs/settings.yaml says `hub: offline`."
+
+
 def _data_problems(config: dict[str, Any], root: Path, settings: Settings) -> Iterator[str]:
     for key, source in data_sources(config):
         where = f"`{key}: {source}`"
@@ -113,7 +137,12 @@ def _data_problems(config: dict[str, Any], root: Path, settings: Settings) -> It
 
 def _data_files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix.lower() in DATA_SUFFIXES)
+        return sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in DATA_SUFFIXES
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
     return [path] if path.is_file() else []
 
 

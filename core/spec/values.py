@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.spec.axolotl_schema import known_names, suggest
+from core.spec.axolotl_schema import DATASET_KEYS, known_names, suggest
 
 Config = dict[str, Any]
 
@@ -73,9 +73,11 @@ def _model_problems(config: Config) -> Iterator[str]:
 def _data_problems(config: Config) -> Iterator[str]:
     if not config.get("datasets") and not config.get("pretraining_dataset"):
         yield "`datasets` is missing: name at least one, with `path:` and `type:`."
-    for key in ("datasets", "test_datasets"):
-        for number, entry in enumerate(config.get(key) or []):
-            yield from _dataset_problems(f"{key}[{number}]", entry)
+    for key in DATASET_KEYS:
+        entries = config.get(key) or []
+        for number, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, dict):
+                yield from _dataset_problems(f"{key}[{number}]", entry)
     has_validation = bool(config.get("val_set_size") or config.get("test_datasets"))
     if config.get("val_set_size") and config.get("test_datasets"):
         yield "`val_set_size` and `test_datasets` exclude each other; keep one."

@@ -1,6 +1,7 @@
 """A reader never meets half a record, and an untrusted file cannot trap the reader."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ def test_a_missing_file_has_no_lines_and_no_tail(tmp_path: Path) -> None:
 def test_torn_and_foreign_lines_are_left_out() -> None:
     lines = ['{"a": 1}', '{"a": ', "[1]", "", "NaN", '{"a": 2}', "[" * 100_000]
     assert parse_json_lines(lines) == [{"a": 1}, {"a": 2}]
+
+
+def test_a_torn_line_spoils_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_text('{"a": 1}\n{"a": ')
+    append_json_line(path, {"a": 3})
+    assert parse_json_lines(path.read_text().splitlines()) == [{"a": 1}, {"a": 3}]
+
+
+def test_two_that_replace_the_same_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(lambda number: write_whole(path, str(number)), range(100)))
+    assert path.read_text() in map(str, range(100))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["record"]
 
 
 def test_a_tail_begins_with_a_whole_line(tmp_path: Path) -> None:

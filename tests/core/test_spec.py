@@ -1,5 +1,6 @@
 """A spec is parsed at the door: what is wrong is told by key, with what to do."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from core.errors import SpecError
 from core.safe_yaml import dump_yaml
 from core.settings import Settings
-from core.spec.axolotl_schema import describe, find_problems, known_keys
+from core.spec.axolotl_schema import describe, find_problems, known_keys, load_schema
 from core.spec.check import check_spec
 from core.spec.run_spec import parse_spec
 
@@ -48,7 +49,7 @@ def test_a_plain_axolotl_config_is_a_spec(root: Path) -> None:
 
 def test_the_run_block_is_taken_out_of_what_axolotl_gets() -> None:
     spec = parse_spec(dump_yaml({"run": {"name": "A b", "gpus": [1, 0]}, **GOOD}), "x")
-    assert (spec.name, spec.gpus, spec.gpu_count) == ("A b", (1, 0), 2)
+    assert (spec.name, spec.gpus) == ("A b", (1, 0))
     assert "run" not in spec.axolotl
 
 
@@ -110,6 +111,10 @@ def test_every_problem_is_told_at_once(root: Path) -> None:
         ({"swanlab_api_key": "abc"}, "holds a secret"),
         ({"wandb_project": "hf_" + "a" * 30}, "holds a secret"),
         ({"trl": {"reward_funcs": ["os.system"]}}, "would import or start code"),
+        ({"trainer_cls": "uploads.evil.Trainer"}, "would import or start code"),
+        ({"vllm": {"serve_module": "evil"}}, "would import or start code"),
+        ({"hub_model_id": "me/mine"}, "would upload"),
+        ({"pretraining_dataset": [{"path": "./uploads/qa", "type": "os.system"}]}, "no prompt str"),
     ],
 )
 def test_what_imports_code_or_leaves_the_workspace_is_refused(
@@ -121,7 +126,8 @@ def test_what_imports_code_or_leaves_the_workspace_is_refused(
 def test_a_link_out_of_the_workspace_is_refused(root: Path, tmp_path_factory) -> None:
     outside = tmp_path_factory.mktemp("outside")
     (root / "models" / "link").symlink_to(outside)
-    assert "outside the workspace" in refusal(root, base_model="./models/link")
+    for name in ("./models/link", "models/link"):
+        assert "outside the workspace" in refusal(root, base_model=name)
 
 
 def test_settings_may_allow_a_folder_and_a_plugin(root: Path, tmp_path_factory) -> None:
@@ -142,6 +148,12 @@ def test_text_that_begins_with_a_slash_is_no_path(root: Path) -> None:
     ("changes", "words"),
     [
         ({"base_model": "./models/tyny"}, "Did you mean `tiny`?"),
+        ({"tokenizer_config": "./models/tyny"}, "`tokenizer_config: ./models/tyny`: there is no"),
+        ({"lora_model_dir": "./nope"}, "`lora_model_dir: ./nope`: there is no"),
+        ({"resume_from_checkpoint": "nope"}, "`resume_from_checkpoint: nope`: there is no"),
+        ({"base_model": "x" * 300}, "cannot be looked at"),
+        ({"base_model": "~nosuchuser/x"}, "cannot be looked at"),
+        ({"base_model": "./\ud800"}, "cannot"),
         ({"base_model": "./uploads/qa"}, "no config.json"),
         ({"base_model": "a/b/c"}, "there is no folder"),
         ({"base_model": "org name"}, "neither a folder nor a Hub ID"),
@@ -178,6 +190,20 @@ def test_a_hub_id_is_taken_unless_the_hub_is_switched_off(root: Path) -> None:
 def test_axolotls_own_descriptions_are_there_for_the_form() -> None:
     assert "length" in describe("sequence_len")
     assert {"lora_r", "datasets", "liger_rms_norm"} <= known_keys()
+
+
+REVIEWED_IMPORTS = {"trainer_cls", "plugins", "serve_module", "reward_funcs", "rollout_func"}
+
+
+def test_every_key_that_axolotl_says_it_imports_has_been_looked_at() -> None:
+    blocks = [load_schema(), *load_schema()["$defs"].values()]
+    importing = {
+        key
+        for block in blocks
+        for key, value in block.get("properties", {}).items()
+        if re.search(r"\bimport(s|ed|able)?\b|module to", str(value.get("description", "")))
+    }
+    assert importing - REVIEWED_IMPORTS == set()
 
 
 def test_numbers_written_as_yaml_1_2_floats_pass_the_schema() -> None:

@@ -9,9 +9,12 @@ import pytest
 from core.errors import PhaseError, RecordError
 from core.run.phase import FINISHED, LIVE, MOVES, Phase
 from core.run.status import Progress, RunStatus, from_record, move, to_record
+from core.spec.run_spec import parse_spec
 
 AT = datetime(2026, 11, 22, 13, 5, 9, tzinfo=UTC)
-OLD_RECORDS = sorted((Path(__file__).parent.parent / "data").glob("status-*.json"))
+DATA = Path(__file__).parent.parent / "data"
+OLD_RECORDS = sorted(DATA.glob("status-*.json"))
+OLD_SPECS = sorted(DATA.glob("spec-*.yaml"))
 
 
 def make_status(**changes: object) -> RunStatus:
@@ -59,5 +62,11 @@ def test_records_of_every_released_format_still_load(path: Path) -> None:
     assert from_record(json.loads(path.read_text())).run_id
 
 
+@pytest.mark.parametrize("path", OLD_SPECS, ids=lambda path: path.name)
+def test_specs_of_every_released_format_still_parse(path: Path) -> None:
+    assert parse_spec(path.read_bytes(), path.stem).base_model
+
+
 def test_there_is_a_record_of_the_first_format() -> None:
     assert OLD_RECORDS
+    assert OLD_SPECS

@@ -5,14 +5,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from core.files import parse_json_lines
 from core.paths import CODE_ROOT, Workspace
-from core.run.phase import Phase, Verb
+from core.run.phase import MOVES, Phase, Verb
 from core.run.store import Store
+from daemon.nvml import Gpu
+from daemon.trainer_process import Start, TrainerProcess
 from tests.supervision import (
     forgetting,
     living,
@@ -253,7 +257,8 @@ def test_a_step_that_fails_is_told_and_stops_nothing_else(
         tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
         supervisor.beaten_at = float("-inf")
         supervisor.tick()
-        assert "the disk is on fire" in json.loads(workspace.heartbeat.read_text())["troubles"]
+        troubles = json.loads(workspace.heartbeat.read_text())["troubles"]
+        assert "obeying requests failed: the disk is on fire" in troubles
 
 
 def test_a_queue_folder_that_was_replaced_is_watched_again(
@@ -300,10 +305,152 @@ def test_the_heartbeat_says_when_the_daemon_was_last_alive(workspace: Workspace)
     assert record["gpus"] == record["free_gpus"] == record["troubles"] == []
 
 
-def test_the_phase_is_never_anything_but_one_of_the_table(
+def test_every_move_of_a_run_is_one_of_the_table(workspace: Workspace, store: Store) -> None:
+    store.submit("done", spec_text("done"))
+    store.submit("stopped", spec_text("stopped", "hang"))
+    with supervising(workspace) as supervisor:
+        tick_until(supervisor, lambda: phase(workspace, "stopped") == "running")
+        store.request(the_run(workspace, "stopped").run_id, Verb.CANCEL)
+        tick_until(supervisor, lambda: phase(workspace, "stopped") == "cancelled")
+    for name in ("done", "stopped"):
+        phases = [Phase(event["phase"]) for event in events(workspace, name)]
+        assert all(after in MOVES[before] for before, after in pairwise(phases))
+
+
+def test_a_rejected_spec_stays_rejected_whatever_it_is_called(
+    workspace: Workspace, store: Store
+) -> None:
+    evil = spec_text("evil").replace("run:", "plugins: [os.system]\nrun:")
+    (workspace.queue / "spec.yaml").write_text(evil)
+    with supervising(workspace) as supervisor:
+        tick_until(supervisor, store.rejected)
+    with supervising(workspace) as supervisor:
+        for _ in range(5):
+            supervisor.tick()
+    assert store.runs() == []
+    assert not (workspace.rejected / "axolotl.yaml").exists()
+
+
+def test_what_was_checked_is_what_runs_though_a_writer_goes_on(
+    workspace: Workspace, store: Store
+) -> None:
+    text = spec_text("a")
+    path = store.submit("a", text)
+    with path.open("a") as writer, supervising(workspace) as supervisor:
+        tick_until(supervisor, lambda: phase(workspace, "a") != "")
+        writer.write("plugins: [os.system]\n")
+        writer.flush()
+        tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
+    assert the_run(workspace, "a").paths.spec.read_text() == text
+
+
+def test_a_queued_spec_is_checked_again_by_the_next_daemon(
+    workspace: Workspace, store: Store
+) -> None:
+    store.submit("now", spec_text("now", "hang"))
+    store.submit("later", spec_text("later"))
+    with supervising(workspace) as first:
+        tick_until(first, lambda: phase(workspace, "later") == "queued")
+    spec = the_run(workspace, "later").paths.spec
+    spec.write_text(spec.read_text() + "plugins: [os.system]\n")
+    with supervising(workspace):
+        pass
+    run = the_run(workspace, "later")
+    assert run.status.phase == "failed"
+    assert "would import code" in run.status.reason
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        'a: !!int ""',
+        "a: !!set [1]",
+        f"base_model: {'x' * 300}\nlearning_rate: 1e-4\ndatasets: [{{path: ./x.jsonl}}]",
+        "base_model: ~nosuchuser/x\nlearning_rate: 1e-4\ndatasets: [{path: ./x.jsonl}]",
+    ],
+)
+def test_a_trap_in_the_queue_harms_nobody_else(
+    workspace: Workspace, store: Store, trap: str
+) -> None:
+    store.submit("a", spec_text("a"))
+    store.submit("m", trap)
+    store.submit("z", spec_text("z"))
+    with supervising(workspace) as supervisor:
+        tick_until(supervisor, lambda: phase(workspace, "z") == "completed")
+        tick_until(supervisor, store.rejected)
+    assert phase(workspace, "a") == "completed"
+
+
+def test_a_request_that_is_a_trap_or_half_written_does_not_stop_a_cancel(
+    workspace: Workspace, store: Store
+) -> None:
+    store.submit("a", spec_text("a", "hang"))
+    with supervising(workspace) as supervisor:
+        tick_until(supervisor, lambda: phase(workspace, "a") == "running")
+        requests = the_run(workspace, "a").paths.requests
+        (requests / "0-folder.yaml").mkdir()
+        (requests / "0-tag.yaml").write_text('verb: !!int ""')
+        half = requests / "1-cancel.yaml"
+        half.write_text("ver")
+        supervisor.tick()
+        half.write_text("verb: cancel\n")
+        tick_until(supervisor, lambda: phase(workspace, "a") == "cancelled")
+    assert store.requested(the_run(workspace, "a").run_id) == []
+
+
+def test_a_run_whose_daemon_died_before_the_start_is_queued_again(
     workspace: Workspace, store: Store
 ) -> None:
     store.submit("a", spec_text("a"))
     with supervising(workspace) as supervisor:
+        supervisor.obtain = fail_with(OSError("killed here"))
+        tick_until(supervisor, lambda: phase(workspace, "a") == "starting")
+    with supervising(workspace) as supervisor:
         tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
-    assert {event["phase"] for event in events(workspace, "a")} <= {item.value for item in Phase}
+
+
+def test_a_full_disk_at_the_start_keeps_the_run_waiting(workspace: Workspace, store: Store) -> None:
+    store.submit("a", spec_text("a"))
+    with supervising(workspace) as supervisor:
+        obtain = supervisor.obtain
+        supervisor.obtain = fail_with(OSError(28, "No space left on device"))
+        tick_until(supervisor, lambda: supervisor.troubles)
+        supervisor.tick()
+        assert any("No space left" in trouble for trouble in supervisor.troubles.values())
+        assert len(supervisor.waiting) == 1
+        supervisor.obtain = obtain
+        supervisor.start_again_at = float("-inf")
+        tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
+
+
+def test_a_driver_that_comes_up_late_is_found(workspace: Workspace) -> None:
+    with supervising(workspace) as supervisor:
+        supervisor.tick()
+        assert supervisor.gpus == []
+        gpu = Gpu(0, "GPU-x", "card", 12288)
+        supervisor.nvml = type("LateNvml", (), {"find_gpus": lambda self: [gpu]})()
+        supervisor.tick()
+        assert supervisor.gpus == [gpu]
+
+
+def test_taking_up_a_long_run_reads_little_of_its_metrics(
+    workspace: Workspace, store: Store
+) -> None:
+    store.submit("a", spec_text("a", "hang"))
+    with supervising(workspace) as first:
+        tick_until(first, lambda: phase(workspace, "a") == "running")
+        run = the_run(workspace, "a")
+        row = '{"at": "2026-01-01T00:00:00.000Z", "attempt": 1, "step": %d, "loss": 1.0}\n'
+        run.paths.metrics.write_text("".join(row % step for step in range(50_000)))
+        with forgetting(first), supervising(workspace) as second:
+            followed = second.live[run.run_id]
+            assert followed.metrics_offset > run.paths.metrics.stat().st_size - 100_000
+            second.tick()
+            assert followed.status.progress.step == 49_999
+
+
+def fail_with(error: Exception) -> Callable[[Start], TrainerProcess]:
+    def obtain(start: Start) -> TrainerProcess:
+        raise error
+
+    return obtain

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
 from core.process import pids_with_environment
 from core.run.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
-from daemon.trainer_process import TrainerProcess, is_locked
+from daemon.trainer_process import TrainerProcess
 from trainer.keeper import RANK_GRACE_S
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -37,9 +38,20 @@ def start(paths: RunPaths) -> Iterator[Start]:
             ATTEMPT_VARIABLE: "3",
             RANKS_VARIABLE: str(ranks),
         }
-        command = [sys.executable, "-P", "-m", "trainer.keeper", "--", sys.executable, "-c", script]
+        lock = take_lock(paths.lock)
+        assert lock is not None
+        command = [sys.executable, "-P", "-m", "trainer.keeper", str(lock)]
         with paths.log.open("ab") as log:
-            keepers.append(subprocess.Popen(command, env=env, stdout=log, start_new_session=True))
+            keepers.append(
+                subprocess.Popen(
+                    [*command, sys.executable, "-c", script],
+                    env=env,
+                    stdout=log,
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
+            )
+        os.close(lock)
         return keepers[-1]
 
     yield start_keeper
@@ -89,11 +101,10 @@ def test_the_lock_is_held_exactly_as_long_as_the_training_lives(
     assert not is_locked(paths.lock)
 
 
-def test_a_second_keeper_of_the_same_run_gives_up(paths: RunPaths, start: Start) -> None:
+def test_nobody_else_gets_the_lock_from_the_first_moment_on(paths: RunPaths, start: Start) -> None:
     start("import time; time.sleep(600)")
-    wait_for(lambda: is_locked(paths.lock))
-    assert start("print('never')").wait(20) == 1
-    assert not paths.exit.exists()
+    assert take_lock(paths.lock) is None
+    assert is_locked(paths.lock)
 
 
 def test_a_wish_to_end_reaches_stopped_processes_too(paths: RunPaths, start: Start) -> None:

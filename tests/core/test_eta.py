@@ -1,4 +1,4 @@
-"""Metrics are read as they are added, and the time left follows the recent pace."""
+"""The time left follows the recent pace, and a journal tells its newest entries."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,6 @@ from pathlib import Path
 from core.clock import to_text
 from core.run.eta import estimate_s
 from core.run.journal import JournalReader
-from core.run.metric import MetricSeries
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -20,32 +19,6 @@ def row(step: int, second: float, attempt: int = 1, **values: float) -> dict:
 def write(path: Path, *rows: dict) -> None:
     with path.open("a") as file:
         file.writelines(json.dumps(entry) + "\n" for entry in rows)
-
-
-def test_only_what_was_added_is_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    write(path, row(1, 0), row(2, 1, eval_loss=0.5))
-    series = MetricSeries(path)
-    series.refresh()
-    assert series.points("loss") == ([1, 2], [1.0, 1.0])
-    assert series.points("eval_loss") == ([2], [0.5])
-    write(path, row(3, 2, loss=0.25))
-    with path.open("a") as file:
-        file.write('{"step": 4, "lo')
-    series.refresh()
-    assert series.points("loss")[0] == [1, 2, 3]
-    assert series.last("loss") == 0.25
-
-
-def test_a_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    write(path, *(row(step, step) for step in range(5)))
-    series = MetricSeries(path)
-    series.refresh()
-    path.unlink()
-    write(path, row(9, 0))
-    series.refresh()
-    assert series.points("loss")[0] == [9]
 
 
 def test_the_time_left_is_the_recent_pace_times_what_is_left() -> None:
@@ -69,6 +42,15 @@ def test_a_journal_shows_only_the_attempt_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     write(path, {"attempt": 1, "entry": "done", "step": 3}, {"attempt": 2, "entry": "plugin"})
     reader = JournalReader(path, attempt=2)
-    assert [entry["entry"] for entry in reader.refresh()] == ["plugin"]
-    assert reader.refresh() == []
+    reader.refresh()
+    assert reader.last("plugin")
     assert reader.last("done") is None
+
+
+def test_a_journal_tells_the_newest_entry_also_when_read_in_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    reader = JournalReader(path, attempt=1)
+    for stage in ("model", "training"):
+        write(path, {"attempt": 1, "entry": "stage", "stage": stage})
+        reader.refresh()
+    assert reader.last("stage")["stage"] == "training"
