@@ -9,7 +9,7 @@ from core.files import write_whole
 from core.paths import RunPaths, Workspace
 from core.run.phase import Phase, Stage
 from core.safe_yaml import dump_yaml
-from core.spec.axolotl_config import Change, Launch, complete
+from core.spec.axolotl_config import Change, Place, complete
 from core.spec.prepared import ContentHasher, prepared_key
 from core.spec.run_spec import RunSpec
 from daemon import records
@@ -57,7 +57,7 @@ def write_config(
     prepared = workspace.prepared / prepared_key(spec.axolotl, root, hasher)
     config, changes = complete(
         spec.axolotl,
-        Launch(
+        Place(
             output_dir=_relative(paths.output, root),
             prepared_dir=_relative(prepared, root),
             on_cpu=on_cpu,

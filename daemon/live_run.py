@@ -101,6 +101,8 @@ class LiveRun:
         return None if eta is None else float(round(eta))
 
     def _finish(self) -> None:
+        # What hid from the keeper has let go of the lock, but carries the run's mark.
+        self.process.kill()
         cancelling = self.status.phase is Phase.CANCELLING
         ending = judge(self.paths, self.status.attempt, self.journal, cancelling)
         progress = replace(self.status.progress, eta_s=None)

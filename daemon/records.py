@@ -10,7 +10,7 @@ from core.files import append_json_line, save_json, sync_folder, write_bytes, wr
 from core.paths import RunPaths, Workspace
 from core.run.phase import Phase
 from core.run.status import RunStatus, move, to_record
-from core.run.store import free_name, slug
+from core.run.store import free_pair, reason_path, slug
 from core.spec.run_spec import RunSpec
 
 
@@ -25,7 +25,8 @@ def create_run(workspace: Workspace, dropped: Path, spec: RunSpec, text: bytes) 
     dropped.rename(paths.spec)
     # A new file with what was checked: whoever still has the dropped one open writes elsewhere.
     write_bytes(paths.spec, text)
-    sync_folder(dropped.parent)
+    for folder in (workspace.runs, dropped.parent):
+        sync_folder(folder)
     return record_submission(paths, spec.name, at, spec.kind, spec.owner)
 
 
@@ -50,9 +51,9 @@ def record_submission(
 def reject(workspace: Workspace, dropped: Path, reason: str) -> None:
     """Put a spec that cannot run aside, verbatim, with one paragraph on why."""
     workspace.rejected.mkdir(parents=True, exist_ok=True)
-    target = free_name(workspace.rejected / dropped.name)
+    target = free_pair(workspace.rejected / dropped.name)
     # The reason first: a rejected spec without one would leave its owner guessing.
-    write_whole(target.with_name(f"{target.name}.reason.txt"), reason.rstrip() + "\n")
+    write_whole(reason_path(target), reason.rstrip() + "\n")
     dropped.rename(target)
 
 

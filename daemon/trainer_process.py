@@ -18,9 +18,9 @@ from core.errors import RecordError
 from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
 from core.process import is_same, pids_with_environment
-from core.run.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from core.run.phase import Phase
 from core.run.status import RunStatus
+from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from core.spec.sources import data_sources, is_local, local_data_files, names_hub
 
 SMALL_DATA_BYTES = 8 * 1024 * 1024

@@ -45,7 +45,7 @@ def copy_starter(source: Path, root: Path) -> Workspace:
 
 
 @contextmanager
-def daemon(workspace: Workspace) -> Iterator["subprocess.Popen[bytes]"]:
+def daemon(workspace: Workspace, ends_runs: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
     """A daemon process that supervises the workspace; it and all runs are ended afterwards."""
     command = [sys.executable, "-P", "-m", "daemon"]
     workspace.runs.mkdir(exist_ok=True)
@@ -60,7 +60,7 @@ def daemon(workspace: Workspace) -> Iterator["subprocess.Popen[bytes]"]:
         finally:
             process.terminate()
             process.wait(20)
-            for paths in workspace.run_folders():
+            for paths in workspace.run_folders() if ends_runs else []:
                 while TrainerProcess(paths).kill():
                     time.sleep(0.05)
 

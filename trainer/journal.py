@@ -9,7 +9,7 @@ from typing import Any
 from core.clock import now_text
 from core.files import append_json_line
 from core.paths import RunPaths
-from core.run.launch import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from core.run.phase import Stage
 
 

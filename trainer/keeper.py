@@ -22,7 +22,7 @@ from core.clock import now_text
 from core.files import save_json
 from core.paths import RunPaths
 from core.process import started_ticks
-from core.run.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 
 PR_SET_CHILD_SUBREAPER = 36
 RANK_GRACE_S = 5.0

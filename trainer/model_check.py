@@ -14,6 +14,10 @@ from core.clock import now_text
 from core.errors import TrainerUIError
 from core.files import save_json
 from core.paths import Workspace, find_workspace
+from core.settings import load_settings
+from core.spec.safety import find_safety_problems
+from core.spec.sources import resolve
+from trainer.weights import count_saved
 
 CHAT = [
     {"role": "user", "content": "What is the capital of France?"},
@@ -56,6 +60,7 @@ def check(workspace: Workspace, base_model: str) -> dict[str, Any]:
             "has_chat_template",
             "eos_token",
             "pad_token",
+            "turn_end",
             "example",
         )
     )
@@ -73,6 +78,7 @@ def check(workspace: Workspace, base_model: str) -> dict[str, Any]:
 
 def look_at(workspace: Workspace, base_model: str, record: dict[str, Any]) -> None:
     """Fill in the record as far as the model lets us; CheckError on the first problem."""
+    check_allowed(workspace, base_model)
     folder = find_folder(workspace, base_model)
     if folder is not None:
         check_files(folder, base_model)
@@ -93,12 +99,24 @@ def look_at(workspace: Workspace, base_model: str, record: dict[str, Any]) -> No
         "eos_token": tokenizer.eos_token,
         "pad_token": tokenizer.pad_token,
     }
-    record["example"] = render_example(tokenizer, base_model)
+    text = render_chat(tokenizer, base_model)
+    if text is not None:
+        tokens = tokenizer(text, add_special_tokens=False).input_ids
+        record["example"] = {"text": text[:MAX_EXAMPLE_CHARACTERS], "tokens": len(tokens)}
+        record["turn_end"] = find_turn_end(tokenizer, text)
+
+
+def check_allowed(workspace: Workspace, base_model: str) -> None:
+    """Raise CheckError for a path that no spec may name either; it is not even looked at."""
+    settings = load_settings(workspace.settings)
+    problems = find_safety_problems({"base_model": base_model}, workspace.root, settings)
+    if problems:
+        raise CheckError(problems[0])
 
 
 def find_folder(workspace: Workspace, base_model: str) -> Path | None:
     """The folder of the base model; None when it is the id of a model on the Hub."""
-    folder = workspace.root / base_model
+    folder = resolve(base_model, workspace.root)
     if folder.is_dir():
         return folder.resolve()
     if base_model.startswith(PATH_STARTS) or base_model.count("/") > 1:
@@ -232,24 +250,6 @@ def count_parameters(config: Any, text_config: Any, folder: Path | None) -> int 
     return counted or estimate_parameters(text_config)
 
 
-def count_saved(folder: Path) -> int | None:
-    """The weights in the folder's safetensors files, from their headers."""
-    total = 0
-    for path in folder.glob("model*.safetensors"):
-        try:
-            with path.open("rb") as file:
-                header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
-        except ValueError:
-            return None
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                size = 1
-                for length in tensor["shape"]:
-                    size *= length
-                total += size
-    return total or None
-
-
 def estimate_parameters(config: Any) -> int | None:
     """The weights of a dense decoder of a known family, from its measures."""
     if config.model_type not in GATED_FAMILIES:
@@ -264,16 +264,25 @@ def estimate_parameters(config: Any) -> int | None:
     return int(embeddings + layers * layer + hidden)
 
 
-def render_example(tokenizer: Any, base_model: str) -> dict[str, Any] | None:
+def render_chat(tokenizer: Any, base_model: str) -> str | None:
     """A chat of two turns as the model reads it; None without a chat template."""
     if not tokenizer.chat_template:
         return None
     try:
-        text = tokenizer.apply_chat_template(CHAT, tokenize=False)
+        return str(tokenizer.apply_chat_template(CHAT, tokenize=False))
     except Exception as error:
         raise CheckError(f"the chat template of {base_model} fails: {one_line(error)}") from error
-    tokens = tokenizer(text, add_special_tokens=False).input_ids
-    return {"text": text[:MAX_EXAMPLE_CHARACTERS], "tokens": len(tokens)}
+
+
+def find_turn_end(tokenizer: Any, text: str) -> str:
+    """The special token right behind the answer; empty when there is none."""
+    _, found, tail = text.rpartition(CHAT[-1]["content"])
+    if not found:
+        return ""
+    tokens = tokenizer(tail.strip(), add_special_tokens=False).input_ids
+    if not tokens or tokens[0] not in tokenizer.added_tokens_decoder:
+        return ""
+    return str(tokenizer.convert_ids_to_tokens(tokens[0]))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from core.dataset.card import write_card
 from core.files import sync_folder, write_whole
 from core.paths import CODE_ROOT, DatasetPaths, Workspace, find_workspace
 from core.starter import Fact, Row, conversations, parse_facts
@@ -41,7 +42,7 @@ def build(workspace: Workspace, force: bool = False) -> None:
     make(model, MODEL_FILES, force, lambda folder: write_model(folder, facts))
     dataset = workspace.dataset("capitals")
     names = dataset_files(dataset)
-    make(dataset.folder, names, force, lambda folder: write_dataset(folder, facts, dataset.card))
+    make(dataset.folder, names, force, lambda folder: write_dataset(folder, facts, dataset))
 
 
 def make(folder: Path, files: tuple[str, ...], force: bool, write: Callable[[Path], None]) -> None:
@@ -92,16 +93,18 @@ def dataset_files(dataset: DatasetPaths) -> tuple[str, ...]:
     return tuple(p.name for p in (dataset.original("jsonl"), dataset.train, dataset.validation))
 
 
-def write_dataset(folder: Path, facts: list[Fact], card: Path) -> None:
-    """The dataset's rows, as uploaded and as Axolotl reads them."""
+def write_dataset(folder: Path, facts: list[Fact], target: DatasetPaths) -> None:
+    """The dataset's rows, as uploaded and as Axolotl reads them, and its card."""
     train, validation = conversations(facts)
     dataset = DatasetPaths(folder)
     write_whole(dataset.original("jsonl"), json_lines(train))
     write_whole(dataset.train, json_lines(train))
     write_whole(dataset.validation, json_lines(validation))
-    if card.is_file():
-        # Not made here, so a rebuild must not lose it; the rows it describes are the same.
-        shutil.copy2(card, dataset.card)
+    if target.card.is_file():
+        # A rebuild must not lose what it tells; the rows it describes are the same.
+        shutil.copy2(target.card, dataset.card)
+    else:
+        write_card(dataset, target)
 
 
 def json_lines(rows: list[Row]) -> str:

@@ -102,18 +102,17 @@ class Store:
             path for path in self.workspace.rejected.glob("*") if FILE_NAME.fullmatch(path.name)
         ]
         paths.sort(key=_changed_at, reverse=True)
-        return [Rejected(path, _read(path.with_name(f"{path.name}.reason.txt"))) for path in paths]
+        return [Rejected(path, _read(reason_path(path))) for path in paths]
 
     def dismiss(self, rejected: Rejected) -> None:
         """Put a rejected spec and its reason out of sight, into `runs/rejected/.dismissed/`."""
         folder = self.workspace.rejected / ".dismissed"
         folder.mkdir(exist_ok=True)
-        reason = rejected.path.with_name(f"{rejected.path.name}.reason.txt")
-        target = free_name(folder / rejected.path.name)
+        target = free_pair(folder / rejected.path.name)
         # Another page may have been quicker.
         with contextlib.suppress(FileNotFoundError):
             rejected.path.rename(target)
-            reason.rename(target.with_name(f"{target.name}.reason.txt"))
+            reason_path(rejected.path).rename(reason_path(target))
 
     def submit(self, name: str, text: str) -> Path:
         """Drop a spec into the queue as `<name>.yaml`; a number is added if the name is taken."""
@@ -123,7 +122,7 @@ class Store:
         self.workspace.queue.mkdir(parents=True, exist_ok=True)
         # Pages are threads of one process; two must not find the same name free.
         with _SUBMITTING:
-            path = free_name(self.workspace.queue / f"{stem}.yaml")
+            path = free_pair(self.workspace.queue / f"{stem}.yaml")
             write_whole(path, text)
         return path
 
@@ -142,10 +141,16 @@ class Store:
         return [Verb(word) for word in words if word in set(Verb)]
 
 
-def free_name(path: Path) -> Path:
-    """The path, with a number in its name if that is taken."""
+def reason_path(rejected: Path) -> Path:
+    """Where it stands why a spec was rejected: `x.reason.txt` beside `x.yaml`."""
+    return rejected.with_suffix(".reason.txt")
+
+
+def free_pair(path: Path) -> Path:
+    """The path, with a number in its name if it, or the reason beside it, is taken."""
+    # A link that points nowhere is there as well.
     candidate, number = path, 2
-    while os.path.lexists(candidate):  # a link that points nowhere is there as well
+    while os.path.lexists(candidate) or os.path.lexists(reason_path(candidate)):
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
         number += 1
     return candidate

@@ -45,7 +45,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Launch:
+class Place:
     """What the run's folder and this machine decide. Paths are as Axolotl reads them."""
 
     output_dir: str
@@ -53,9 +53,9 @@ class Launch:
     on_cpu: bool
 
 
-def complete(asked: dict[str, Any], launch: Launch) -> tuple[dict[str, Any], list[Change]]:
+def complete(asked: dict[str, Any], place: Place) -> tuple[dict[str, Any], list[Change]]:
     """The config to start Axolotl with, and every change made to what was asked for."""
-    settings = [*_always(asked, launch), *(_for_cpu(asked) if launch.on_cpu else [])]
+    settings = [*_always(asked, place), *(_for_cpu(asked) if place.on_cpu else [])]
     config = dict(asked)
     changes = []
     for key, value, why in settings:
@@ -66,12 +66,12 @@ def complete(asked: dict[str, Any], launch: Launch) -> tuple[dict[str, Any], lis
     return {key: value for key, value in config.items() if value is not None}, changes
 
 
-def _always(asked: dict[str, Any], launch: Launch) -> list[tuple[str, Any, str]]:
+def _always(asked: dict[str, Any], place: Place) -> list[tuple[str, Any, str]]:
     plugins = [name for name in asked.get("plugins") or [] if name != OWN_PLUGIN]
     settings: list[tuple[str, Any, str]] = [
         ("plugins", [*plugins, OWN_PLUGIN], "reports progress and stops orderly"),
-        ("output_dir", launch.output_dir, "results stay in the run's folder"),
-        ("dataset_prepared_path", launch.prepared_dir, "keyed by the data's content"),
+        ("output_dir", place.output_dir, "results stay in the run's folder"),
+        ("dataset_prepared_path", place.prepared_dir, "keyed by the data's content"),
     ]
     if asked.get("seed") is None:
         settings.append(("seed", 42, "the same spec gives the same losses"))

@@ -10,6 +10,7 @@ from core.spec.axolotl_schema import find_problems, suggest
 from core.spec.values import find_value_problems
 
 KINDS = ("train",)
+MAX_LISTED = 10
 PARALLELISMS = ("ddp",)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.ya?ml")
@@ -67,8 +68,11 @@ def parse_spec(text: str | bytes, default_name: str) -> RunSpec:
 
 
 def list_problems(problems: list[str]) -> str:
-    """One problem as it is, several as a list."""
-    return problems[0] if len(problems) == 1 else "\n".join(f"- {problem}" for problem in problems)
+    """One problem as it is, several as a list of at most ten."""
+    if len(problems) == 1:
+        return problems[0]
+    more = [f"{len(problems) - MAX_LISTED} more."] if len(problems) > MAX_LISTED else []
+    return "\n".join(f"- {problem}" for problem in [*problems[:MAX_LISTED], *more])
 
 
 def _build(block: dict[str, Any], axolotl: dict[str, Any], default_name: str) -> RunSpec:

@@ -97,7 +97,7 @@ class Furnished:
     def reject(self, name: str, reason: str) -> None:
         self.workspace.rejected.mkdir(parents=True, exist_ok=True)
         (self.workspace.rejected / name).write_text("x: 1\n")
-        (self.workspace.rejected / f"{name}.reason.txt").write_text(reason)
+        (self.workspace.rejected / f"{Path(name).stem}.reason.txt").write_text(reason)
 
 
 def metric(step: int, **values: float) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_a_rejected_spec_tells_why_and_can_be_dismissed(place: Furnished, open_p
     kept = place.workspace.rejected / ".dismissed"
     assert sorted(path.name for path in kept.iterdir()) == [
         "broken.yaml",
-        "broken.yaml.reason.txt",
+        "broken.reason.txt",
     ]
 
 

@@ -1,21 +1,21 @@
 """What Axolotl is started with, and that every change to what was asked is told."""
 
-from core.spec.axolotl_config import Launch, complete
+from core.spec.axolotl_config import Place, complete
 from core.spec.safety import OWN_PLUGIN
 
 ASKED = {"base_model": "./m", "adapter": "lora", "learning_rate": 1e-4, "bf16": True}
-ON_GPU = Launch("./runs/x/output", "./runs/.prepared/k", on_cpu=False)
-ON_CPU = Launch("./runs/x/output", "./runs/.prepared/k", on_cpu=True)
+ON_GPU = Place("./runs/x/output", "./runs/.prepared/k", on_cpu=False)
+ON_CPU = Place("./runs/x/output", "./runs/.prepared/k", on_cpu=True)
 
 
 def test_every_difference_to_what_was_asked_is_listed() -> None:
-    for launch in (ON_GPU, ON_CPU):
-        config, changes = complete({**ASKED, "flash_attention": True}, launch)
+    for place in (ON_GPU, ON_CPU):
+        config, changes = complete({**ASKED, "flash_attention": True}, place)
         differing = {
             key for key in {*config, "flash_attention"} if config.get(key) != ASKED.get(key)
         }
         assert differing - {"flash_attention"} <= {change.key for change in changes}
-        assert ("flash_attention" in config) != launch.on_cpu
+        assert ("flash_attention" in config) != place.on_cpu
 
 
 def test_on_a_gpu_nothing_about_the_training_is_touched() -> None:

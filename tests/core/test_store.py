@@ -105,7 +105,7 @@ def test_a_request_is_a_file_that_says_what_is_wished(store: Store) -> None:
 def test_a_rejected_spec_comes_with_its_reason(store: Store) -> None:
     store.workspace.rejected.mkdir(parents=True)
     (store.workspace.rejected / "bad.yaml").write_text("x")
-    (store.workspace.rejected / "bad.yaml.reason.txt").write_text("why")
+    (store.workspace.rejected / "bad.reason.txt").write_text("why")
     assert [(item.name, item.reason) for item in store.rejected()] == [("bad.yaml", "why")]
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from core.files import parse_json_lines
 from core.paths import CODE_ROOT, RunPaths, Workspace
-from core.run.launch import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from core.process import pids_with_environment
 from core.run.store import Run, Store
+from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 from core.sandbox.client import find_server, want_sandbox
 from tests.real import build_starter, copy_starter, daemon, environment, wait_for, wait_for_end
@@ -224,14 +225,26 @@ def test_a_training_whose_plugin_does_not_report_in_is_stopped(
     assert not paths.metrics.exists()
 
 
-def test_the_starter_learns_the_capitals(starter: Path, tmp_path: Path) -> None:
+def test_the_starter_learns_the_capitals_though_the_daemon_is_killed(
+    starter: Path, tmp_path: Path
+) -> None:
     workspace = copy_starter(starter, tmp_path / "ws")
     preset = CODE_ROOT / "configs" / "presets" / "starter-full.yaml"
     before = exact_answers(workspace, workspace.models / "starter")
-    Store(workspace).submit("starter", preset.read_text())
+    store = Store(workspace)
+    store.submit("starter", preset.read_text())
+    with daemon(workspace, ends_runs=False) as first:
+        wait_for(lambda: store.runs() and store.runs()[0].status.progress.step >= 20)
+        pids = set(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={store.runs()[0].paths.folder}"))
+        first.kill()
     with daemon(workspace):
+        wait_for(lambda: store.runs()[0].status.progress.step >= 40)
+        folder = store.runs()[0].paths.folder
+        # The same processes train on; only data loaders come and go.
+        assert pids & set(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={folder}"))
         run = wait_for_end(workspace, "starter")
     assert run.status.phase == "completed", log_of(run)
+    assert run.status.attempt == 1
     assert before <= 4
     assert exact_answers(workspace, run.paths.output) >= 320
 

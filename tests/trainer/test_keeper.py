@@ -14,7 +14,7 @@ import pytest
 from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
 from core.process import pids_with_environment
-from core.run.launch import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from daemon.trainer_process import TrainerProcess
 from trainer.keeper import RANK_GRACE_S
 

@@ -22,6 +22,7 @@ from core.paths import SandboxPaths, find_workspace
 from core.process import started_ticks
 from core.sandbox.client import read_server
 from trainer.sandbox.answers import Answers, Writer
+from trainer.sandbox.room import be_first_to_go
 from trainer.sandbox.server import create_app
 
 LOOK_INTERVAL_S = 0.1
@@ -31,6 +32,7 @@ STOP_TIMEOUT_S = 1.0
 def main() -> int:
     """Serve; 0 when told to stop or idle for long, 1 when no model can be loaded at all."""
     arguments = parse_arguments()
+    be_first_to_go()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     workspace = find_workspace()
     token = secrets.token_urlsafe(32)

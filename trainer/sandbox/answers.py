@@ -30,7 +30,6 @@ class Answer:
     state: str = WAITING
     text: str = ""
     tokens: int = 0
-    ready_at: float | None = None
     first_at: float | None = None
     latest_at: float | None = None
     reason: str = ""
@@ -45,7 +44,6 @@ class Answer:
             "text": self.text,
             "tokens": self.tokens,
             "tokens_per_second": self._tokens_per_second(),
-            "first_token_s": seconds_between(self.ready_at, self.first_at),
             "reason": self.reason,
         }
 
@@ -54,8 +52,7 @@ class Answer:
         return round((self.tokens - 1) / elapsed, 2) if elapsed and self.tokens > 1 else None
 
     def begin(self) -> None:
-        """The model is loaded; from now on the time to the first token counts."""
-        self.ready_at = time.monotonic()
+        """The model is loaded; now it writes."""
         self.state = ANSWERING
 
     def grow(self, text: str, tokens: int) -> None:

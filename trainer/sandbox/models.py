@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from trainer.sandbox.room import check_room
 from trainer.sandbox.source import ADAPTER_WEIGHTS, Source
 
 MAX_ADAPTERS = 4
@@ -97,6 +98,8 @@ def free_memory() -> None:
 
 def load_base(source: Source, rows: int | None, device: str) -> Any:
     """The base model on the device, its embeddings grown to `rows` where training grew them."""
+    if device == "cpu":
+        check_room(source.base)
     model = AutoModelForCausalLM.from_pretrained(
         source.base, use_safetensors=True, **SAFELY, **placement(source, device)
     )

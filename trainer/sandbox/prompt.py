@@ -47,6 +47,8 @@ def apply_template(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
             tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
                 add_generation_prompt=True,
+                # In training no turn has thoughts; templates that know of none ignore it.
+                enable_thinking=False,
                 return_dict=True,
             )["input_ids"]
         )
@@ -76,7 +78,8 @@ def end_of_turn(tokenizer: Any) -> str:
         text = tokenizer.apply_chat_template(chat, tokenize=False)
     except Exception:
         return ""
-    return text.rpartition(MARK)[2].strip()
+    _, found, tail = text.rpartition(MARK)
+    return tail.strip() if found else ""
 
 
 def split_turn_end(tokenizer: Any, turn_end: str) -> tuple[list[int], str]:
