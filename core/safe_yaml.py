@@ -135,7 +135,8 @@ def load_yaml_mapping(source: str | bytes) -> dict[str, Any]:
     if data is None:
         raise SpecError("the file is empty")
     if not isinstance(data, dict):
-        raise SpecError(f"expected `key: value` lines, found a {type(data).__name__}")
+        found = "a list" if isinstance(data, list) else "something else"
+        raise SpecError(f"expected `key: value` lines, found {found}")
     return data
 
 

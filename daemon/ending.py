@@ -16,7 +16,16 @@ ARTEFACTS = (
     "pytorch_model.bin",
 )
 
+HUB_HINT = (
+    "The model or dataset could not be fetched: there is no such name on the Hugging Face Hub, or no "
+    "connection to it and no copy on this machine."
+)
+
 HINTS = (
+    ("couldn't connect to", HUB_HINT),
+    ("can't load the configuration of", HUB_HINT),
+    ("offline mode", HUB_HINT),
+    ("is not a valid model identifier", HUB_HINT),
     ("out of memory", "The GPU ran out of memory. Try a smaller micro_batch_size or sequence_len."),
     ("no space left", "The disk is full. Free some space and start the run again."),
     (
@@ -51,7 +60,7 @@ def judge(paths: RunPaths, attempt: int, journal: JournalReader, cancelling: boo
     done = journal.last("done")
     if cancelling:
         note = ", as it had just finished; the result is kept" if done else ""
-        return Ending(Phase.CANCELLED, f"cancelled{note}")
+        return Ending(Phase.CANCELLED, f"on request{note}")
     if done and has_artefact(paths):
         return Ending(Phase.COMPLETED, f"trained {done['step']:,} steps")
     if done:

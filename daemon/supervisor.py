@@ -210,7 +210,7 @@ class Supervisor:
     def _cancel_waiting(self, run_id: str) -> None:
         run = next((run for run in self.waiting if run.status.run_id == run_id), None)
         if run:
-            self._end_waiting(run, Phase.CANCELLED, "cancelled before it started")
+            self._end_waiting(run, Phase.CANCELLED, "on request, before it started")
 
     def _end_waiting(self, run: Waiting, phase: Phase, reason: str) -> None:
         status = replace(run.status, position=0, ended_at=now())

@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = Launch(find_workspace(), port, programs(port), not options.no_starter)
         return launch(wanted, StopSignal())
     except (LaunchError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"{error}{what_goes_on(find_workspace())}", file=sys.stderr)
         return 1
 
 
@@ -187,6 +187,14 @@ def wait_until(is_done: Callable[[], bool], children: list[Child], stop: StopSig
             if child.exit_code is not None and not stop.is_set:
                 raise LaunchError(f"The {child.name} ended by itself.{log_end(child)}")
         time.sleep(POLL_INTERVAL_S)
+
+
+def what_goes_on(workspace: Workspace) -> str:
+    """What to know when the daemon is gone while something trains."""
+    trainings = ", ".join(running.live_trainings(workspace))
+    if not trainings:
+        return ""
+    return f"\n{trainings} goes on training; `make run` takes it up again."
 
 
 def log_end(child: Child) -> str:

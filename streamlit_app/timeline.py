@@ -62,7 +62,7 @@ def stage_times(
     marks = [(Stage.SPAWN.value, begun[-1]), *_journal_marks(journal, attempt)]
     times = []
     for (stage, at), after in zip(marks, [*marks[1:], None], strict=True):
-        if stage == Stage.TRAINING:
+        if stage in (Stage.TRAINING, Stage.EVALUATING):
             break
         end = after[1] if after else now
         seconds = max(0.0, (end - max(at, begun[-1])).total_seconds())

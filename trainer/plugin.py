@@ -75,7 +75,7 @@ class RunReporter(TrainerCallback):
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.journal.write("plan", step=state.global_step, total_steps=state.max_steps)
-        self.journal.stage(Stage.TRAINING)
+        self.journal.stage(Stage.EVALUATING if args.eval_on_start else Stage.TRAINING)
 
     def on_log(
         self,

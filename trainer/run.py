@@ -7,6 +7,7 @@ Runs Axolotl's own entry with the run's `axolotl.yaml`. Which run, the environme
 import atexit
 import os
 import sys
+import traceback
 from typing import Any, NoReturn
 
 from core.run.phase import Stage
@@ -68,7 +69,7 @@ def describe(error: BaseException) -> str:
     return own[:2000]
 
 
-def leave() -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the process without taking the interpreter apart.
 
     That takes half a second and fills the end of the log with leak reports of the libraries.
@@ -76,9 +77,13 @@ def leave() -> NoReturn:
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    main()
-    leave()
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc()
+        leave(1)
+    leave(0)
