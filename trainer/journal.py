@@ -9,8 +9,8 @@ from typing import Any
 from core.clock import now_text
 from core.files import append_json_line
 from core.paths import RunPaths
-from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from core.run.phase import Stage
+from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 
 
 class Journal:

@@ -139,7 +139,7 @@ def daemon_pid(workspace: Workspace) -> int:
 
 
 def save_status(workspace: Workspace, run_id: str, phase: str) -> None:
-    paths = workspace.run(run_id)
+    paths = workspace.run(f"20260101-000000-{run_id}")
     paths.folder.mkdir()
     paths.status.write_text(json.dumps({"name": f"name of {run_id}", "phase": phase}))
 
@@ -166,7 +166,8 @@ def test_a_workspace_is_fresh_until_something_is_submitted(workspace: Workspace)
 
 
 @pytest.mark.parametrize(
-    "name", ["queue/mine.yaml", "queue/mine.yml", "rejected/mine.yaml", "r1/spec.yaml"]
+    "name",
+    ["queue/mine.yaml", "queue/mine.yml", "rejected/mine.yaml", "20260101-000000-r1/spec.yaml"],
 )
 def test_a_workspace_with_a_run_or_a_spec_is_not_fresh(workspace: Workspace, name: str) -> None:
     path = workspace.runs / name
@@ -192,8 +193,8 @@ def test_only_a_held_lock_counts_as_a_running_daemon(workspace: Workspace) -> No
 def test_trainings_that_go_on_are_named(workspace: Workspace) -> None:
     for phase in ("queued", "starting", "running", "pausing", "paused", "completed", "failed"):
         save_status(workspace, f"r-{phase}", phase)
-    (workspace.runs / "torn").mkdir()
-    (workspace.runs / "torn/status.json").write_text("{")
+    (workspace.runs / "20260101-000000-torn").mkdir()
+    (workspace.runs / "20260101-000000-torn/status.json").write_text("{")
     assert running.live_trainings(workspace) == [
         "name of r-pausing",
         "name of r-running",
