@@ -9,8 +9,13 @@ import plotly.graph_objects  # noqa: F401
 import streamlit as st
 
 from streamlit_app import guard
+from streamlit_app.components import live_plot
 
-app = st.App(Path(__file__).resolve().with_name("app.py"), on_script_error=guard.show_error)
+app = st.App(
+    Path(__file__).resolve().with_name("app.py"),
+    routes=[live_plot.ROUTE],
+    on_script_error=guard.show_error,
+)
 
 # What is imported stays; the garbage collector need not look at it again.
 gc.freeze()

@@ -9,12 +9,12 @@ from core.run.phase import FINISHED
 from core.run.store import Run
 from core.thin import thin
 from streamlit_app import session
+from streamlit_app.components import live_plot
 from streamlit_app.curves import Curves
 
 HEIGHT = 320
 FEW_POINTS = 60
 NAMES = {"loss": "Loss", "eval_loss": "Validation loss"}
-CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
 def show(run: Run) -> None:
@@ -28,11 +28,10 @@ def show(run: Run) -> None:
         if is_empty:
             st.caption("The loss curve appears here with the first log event of the training.")
             return
-        st.plotly_chart(
+        live_plot.show(
             _figure(run.paths.metrics, curves.version, curves),
             key="loss chart",
             height=HEIGHT,
-            config=CONFIG,
             alt="Loss and validation loss over the steps of training",
         )
 
@@ -64,7 +63,7 @@ def figure(curves: Curves) -> go.Figure:
         hovermode="x unified",
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         showlegend=True,
-        xaxis={"title": "Step", "tickformat": ",d", "rangemode": "tozero"},
+        xaxis={"title": "Step", "tickformat": ",d", "rangemode": "tozero", "showgrid": False},
         yaxis={"title": ""},
     )
     return chart

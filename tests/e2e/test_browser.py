@@ -104,6 +104,13 @@ def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspac
 
     # The run's own page opens as soon as the daemon has taken the spec.
     page.wait_for_url("**/run?run=*", timeout=PATIENCE_MS)
+    expect(page.locator(".live-plot .trace").first).to_be_visible(timeout=TRAINING_MS)
+    page.evaluate("window.plot = document.querySelector('.live-plot')")
+    count = page.evaluate("window.plot.calcdata[0].length")
+    # New points come in place: built anew, the chart would blink and lose zoom and hover.
+    page.wait_for_function(
+        "before => window.plot.isConnected && window.plot.calcdata[0].length > before", arg=count
+    )
     expect(page.get_by_text("Completed").first).to_be_visible(timeout=TRAINING_MS)
     run = Store(workspace).runs()[0]
     assert run.status.phase in FINISHED

@@ -1,0 +1,48 @@
+// A plotly chart that takes new data in place. Streamlit's own is torn down and built again on every
+// change: it blinks, and loses zoom and hover. Keep a newline in this file: a one-line text would be
+// taken for a file's name.
+
+let loading = null
+
+function loadPlotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly)
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script")
+    script.src = "/assets/plotly.min.js"
+    script.onload = () => resolve(window.Plotly)
+    script.onerror = reject
+    document.head.appendChild(script)
+  })
+  return loading
+}
+
+function themed(layout, style) {
+  const read = (name, fallback) => style.getPropertyValue(name).trim() || fallback
+  const grid = read("--st-border-color-light", "#ddd")
+  const colors = read("--st-chart-categorical-colors", "#4353B8,#0F8177").split(",")
+  return {
+    ...layout,
+    colorway: colors.map((color) => color.trim()),
+    font: { color: read("--st-text-color", "#333"), family: read("--st-font", "sans-serif") },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    hoverlabel: { bgcolor: read("--st-secondary-background-color", "#fff") },
+    uirevision: "keep", // zoom stays while points come in
+    xaxis: { automargin: true, ...layout.xaxis, gridcolor: grid, zerolinecolor: grid },
+    yaxis: { automargin: true, ...layout.yaxis, gridcolor: grid, zerolinecolor: grid },
+  }
+}
+
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".live-plot")
+  root.style.height = `${data.height}px`
+  root.setAttribute("role", "img")
+  root.setAttribute("aria-label", data.alt)
+  loadPlotly().then(
+    (Plotly) => {
+      const layout = themed(data.layout, getComputedStyle(root))
+      Plotly.react(root, data.traces, layout, { displayModeBar: false, responsive: true })
+    },
+    () => { root.textContent = "The chart could not be loaded; reload the page." },
+  )
+}
