@@ -7,6 +7,7 @@ TrainerUIError
 ├── PhaseError       a run cannot make this move
 ├── RecordError      a record on disk cannot be read
 └── SandboxError     the sandbox cannot answer
+    └── SandboxBusyError    it did not reply in time, and may still do its work
 
 Every message says what happened, where, and what to do.
 """
@@ -38,3 +39,7 @@ class RecordError(TrainerUIError):
 
 class SandboxError(TrainerUIError):
     """The sandbox cannot answer."""
+
+
+class SandboxBusyError(SandboxError):
+    """The sandbox did not reply in time; asking once more may help."""

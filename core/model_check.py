@@ -1,13 +1,16 @@
 """Asking the daemon to look at a base model, and reading what it found."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.clock import from_text
 from core.errors import RecordError, SpecError
 from core.files import load_json, write_whole
 from core.paths import Workspace
 from core.safe_yaml import dump_yaml
+from core.spec.sources import resolve
 
 MAX_NAME_LENGTH = 300
 
@@ -29,6 +32,21 @@ def read_check(workspace: Workspace, base_model: str) -> dict[str, Any] | None:
         return load_json(answer_path(workspace, base_model))
     except (OSError, RecordError):
         return None
+
+
+def is_outdated(workspace: Workspace, base_model: str, found: Mapping[str, Any]) -> bool:
+    """Whether the answer is of an older version, or the model's folder changed since."""
+    if "turn_end" not in found:
+        return True
+    try:
+        folder = resolve(base_model, workspace.root)
+        changed_at = [path.stat().st_mtime for path in folder.iterdir()]
+        checked_at = from_text(str(found.get("at"))).timestamp()
+    except (OSError, RuntimeError):
+        return False
+    except ValueError:
+        return True
+    return max(changed_at, default=0.0) > checked_at
 
 
 def request_path(workspace: Workspace, base_model: str) -> Path:

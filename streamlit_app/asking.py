@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.clock import now
-from core.errors import SandboxError
+from core.errors import SandboxBusyError, SandboxError
 from core.heartbeat import read_heartbeat
 from core.paths import Workspace
 from core.sandbox.client import (
@@ -114,7 +114,10 @@ class Asking:
     def _look(self, server: Server | None, workspace: Workspace) -> Shown:
         if server is None or server.pid != self.asked_pid:
             raise SandboxError(find_failure(workspace, self.asked_at) or LOST)
-        answer = server.answer(self.answer_id)
+        try:
+            answer = server.answer(self.answer_id)
+        except SandboxBusyError:
+            return self.shown
         is_importing = server.state == "importing"
         note = NOTES[STARTING] if is_importing else NOTES.get(answer.state, WAITING_NOTE)
         return Shown(

@@ -1,5 +1,6 @@
 """The form of a new run as it lies in the session: one entry per field, kept across pages."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -8,12 +9,17 @@ import streamlit as st
 from core.catalogue import ModelEntry, load_catalogue, local_models
 from core.errors import SpecError
 from core.safe_yaml import load_yaml_mapping
-from core.spec.draft import LEARNING_RATES, Draft, from_spec
+from core.spec.draft import LARGE_BATCH, LEARNING_RATES, SMALL_BATCH, Draft, suited_batch
+from core.spec.draft_read import find_losses, from_spec
 from core.spec.preset import load_preset
 from streamlit_app import session
 
 PREFIX = "new_"
 FROM_DEFAULTS = ""
+LOSSES = "new_losses"
+WANTED_GPUS = "new_wanted_gpus"
+TURN_END_OF = "new_turn_end_of"
+TEMPLATE_OF = "new_template_of"
 
 
 def key(name: str) -> str:
@@ -33,7 +39,11 @@ def put(name: str, value: Any) -> None:
 
 def prepare() -> None:
     """Give every field its default that has no value yet."""
-    draft = Draft(base_model=next(iter(catalogue()), ""))
+    models = catalogue()
+    model = next(iter(models), "")
+    batch = suited_batch(models[model].parameters if model else 0)
+    draft = Draft(base_model=model, micro_batch_size=batch[0], gradient_accumulation_steps=batch[1])
+    st.session_state.setdefault(WANTED_GPUS, draft.gpus)
     for field in fields(Draft):
         st.session_state.setdefault(key(field.name), getattr(draft, field.name))
 
@@ -42,6 +52,21 @@ def fill(draft: Draft) -> None:
     """Put a whole draft into the form."""
     for field in fields(Draft):
         put(field.name, getattr(draft, field.name))
+    st.session_state[WANTED_GPUS] = draft.gpus
+    st.session_state[TURN_END_OF] = draft.base_model
+    st.session_state.pop(TEMPLATE_OF, None)
+
+
+def fill_from(config: Mapping[str, Any], text: str, name: str = "") -> None:
+    """Put a spec into the form; what gets lost is told of, and stays in the text."""
+    draft = from_spec(config)
+    fill(replace(draft, name=draft.name or name))
+    if not draft.dataset:
+        put("dataset", None)
+    st.session_state[LOSSES] = losses = find_losses(config)
+    # A text that differs from what was given counts as edited, and is left alone.
+    st.session_state["new_yaml"] = text if losses else ""
+    st.session_state["new_yaml_given"] = ""
 
 
 def read() -> Draft:
@@ -59,15 +84,19 @@ def start_from(choice: str) -> str:
     kind, _, name = choice.partition(":")
     try:
         if kind == "preset":
-            fill(from_spec(load_preset(session.workspace(), name)))
+            config = load_preset(session.workspace(), name)
+            path = session.workspace().presets / f"{name}.yaml"
+            fill_from(config, path.read_text(encoding="utf-8"))
         elif kind == "run":
             run = session.store().find_run(name)
             if run is None:
                 return f"There is no run {name} any more."
-            draft = from_spec(load_yaml_mapping(run.paths.spec.read_bytes()))
-            fill(replace(draft, name=draft.name or run.status.name))
+            raw = run.paths.spec.read_bytes()
+            text = raw.decode("utf-8", "replace")
+            fill_from(load_yaml_mapping(raw), text, run.status.name)
         else:
             fill(Draft(dataset=get("dataset")))
+            st.session_state[LOSSES] = []
     except (OSError, SpecError) as error:
         return str(error)
     return ""
@@ -77,6 +106,31 @@ def adopt_method() -> None:
     """Set what suits the chosen method, where the value was that of another method."""
     if get("learning_rate") in LEARNING_RATES.values():
         put("learning_rate", LEARNING_RATES.get(get("method") or "lora", 2e-4))
+
+
+def adopt_model() -> None:
+    """Set the batch that suits the chosen model, where it was that of another one."""
+    entry = catalogue().get(get("base_model") or "")
+    batch = (get("micro_batch_size"), get("gradient_accumulation_steps"))
+    if entry and batch in (SMALL_BATCH, LARGE_BATCH):
+        micro, accumulated = suited_batch(entry.parameters)
+        put("micro_batch_size", micro)
+        put("gradient_accumulation_steps", accumulated)
+
+
+def adopt_turn_end(found: Mapping[str, Any] | None) -> None:
+    """Take over how the chosen model ends its turns; what another one did is forgotten."""
+    if st.session_state.get(TURN_END_OF) != get("base_model"):
+        put("turn_end", "")
+        st.session_state[TURN_END_OF] = get("base_model")
+    end = str(found.get("turn_end") or "") if found and found.get("ok") else ""
+    if end and found and end != found.get("eos_token") and not get("turn_end"):
+        put("turn_end", end)
+
+
+def adopt_gpus() -> None:
+    """Remember how many GPUs are wanted, also while fewer of them can be seen."""
+    st.session_state[WANTED_GPUS] = get("gpus")
 
 
 def catalogue() -> dict[str, ModelEntry]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.errors import SpecError
 from core.files import parse_json_lines, read_tail
@@ -90,15 +89,18 @@ def read_losses(path: Path) -> Losses:
     """The newest losses of a metrics file, looked for near its end."""
     losses = Losses()
     for size_bytes in TAIL_BYTES:
-        rows = parse_json_lines(read_tail(path, size_bytes).splitlines())
-        losses = Losses(_newest(rows, "loss"), _newest(rows, "eval_loss"))
+        lines = read_tail(path, size_bytes).splitlines()
+        losses = Losses(_newest(lines, "loss"), _newest(lines, "eval_loss"))
         if None not in (losses.loss, losses.eval_loss):
             break
     return losses
 
 
-def _newest(rows: list[dict[str, Any]], key: str) -> float | None:
-    values = (row.get(key) for row in reversed(rows))
+def _newest(lines: list[str], key: str) -> float | None:
+    """The value in the last line that has one; only lines with the key are parsed."""
+    word = f'"{key}"'
+    rows = (row for line in reversed(lines) if word in line for row in parse_json_lines([line]))
+    values = (row.get(key) for row in rows)
     return next((float(value) for value in values if isinstance(value, int | float)), None)
 
 

@@ -5,15 +5,19 @@ from pathlib import Path
 
 from core.run.store import Run, Store
 
+Stamp = tuple[str, int, int]
+"""What tells a file from one that takes its name later."""
+
 
 @dataclass(frozen=True)
 class Submission:
-    """A spec that was dropped. `known` are the runs of this name that were there before."""
+    """A spec that was dropped; `known` and `refused` are runs and rejected files of before."""
 
     file: Path
     name: str
     text: str
     known: frozenset[str]
+    refused: frozenset[Stamp] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Outcome:
 def submit(store: Store, name: str, text: str) -> Submission:
     """Drop the spec into the queue. Raises SpecError when its name is none."""
     known = frozenset(run.run_id for run in _runs_named(store, name))
-    return Submission(store.submit(name, text), name, text, known)
+    refused = frozenset(_stamp(rejected.path) for rejected in store.rejected())
+    return Submission(store.submit(name, text), name, text, known, refused)
 
 
 def look(store: Store, submission: Submission) -> Outcome:
@@ -38,13 +43,23 @@ def look(store: Store, submission: Submission) -> Outcome:
         if run.run_id not in submission.known and _holds(run.paths.spec, submission.text):
             return Outcome(run_id=run.run_id)
     for rejected in store.rejected():
-        if _holds(rejected.path, submission.text):
+        # The same text may have been refused before, when something was missing yet.
+        is_new = _stamp(rejected.path) not in submission.refused
+        if is_new and _holds(rejected.path, submission.text):
             return Outcome(reason=rejected.reason.strip() or "No reason was left.")
     return Outcome()
 
 
 def _runs_named(store: Store, name: str) -> list[Run]:
     return [run for run in store.runs() if run.status.name == name]
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        info = path.lstat()
+    except OSError:
+        return path.name, 0, 0
+    return path.name, info.st_mtime_ns, info.st_ctime_ns
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -17,6 +17,7 @@ from core.paths import Workspace, find_workspace
 from core.settings import load_settings
 from core.spec.safety import find_safety_problems
 from core.spec.sources import resolve
+from trainer.model_trouble import explain, one_line
 from trainer.weights import count_saved
 
 CHAT = [
@@ -25,10 +26,6 @@ CHAT = [
 ]
 MAX_EXAMPLE_CHARACTERS = 4000
 PATH_STARTS = ("/", "./", "../", "~")
-NEEDS_CODE = (
-    "{model} brings its own Python code, which is not run here; "
-    "choose a model that transformers knows by itself"
-)
 # Families whose layers are an attention and a gated MLP and nothing else, so that they can be
 # counted from the config.
 GATED_FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "smollm3"})
@@ -182,64 +179,6 @@ def check_writes_text(config: Any, base_model: str) -> None:
     if not writes and not known:
         kind = names[0] if names else config.model_type
         raise CheckError(f"{base_model} is a {kind}, which does not generate text; choose another")
-
-
-def explain(error: Exception, base_model: str, what: str) -> str:
-    """What is wrong, and what to do, as one sentence for people."""
-    from huggingface_hub import errors
-
-    chain = causes(error)
-    text = str(error)
-    if any(isinstance(cause, errors.GatedRepoError) for cause in chain) or "gated repo" in text:
-        return (
-            f"{base_model} is gated: accept its terms on huggingface.co, and put a token that may "
-            "read it (HF_TOKEN) into the daemon's environment"
-        )
-    if any(isinstance(cause, errors.RepositoryNotFoundError) for cause in chain):
-        return (
-            f"the Hugging Face Hub knows no {base_model}, or only those who are logged in may see "
-            "it; check the name, or put a token (HF_TOKEN) into the daemon's environment"
-        )
-    if any(isinstance(cause, errors.HFValidationError) for cause in chain):
-        return f"{base_model} is neither a folder here nor the id of a model on the Hub"
-    if "trust_remote_code" in text:
-        return NEEDS_CODE.format(model=base_model)
-    if is_unreachable(chain):
-        return f"no connection to the Hugging Face Hub, and {base_model} is not in the local cache"
-    return f"the {what} of {base_model} cannot be read: {one_line(error)}"
-
-
-def causes(error: BaseException | None) -> list[BaseException]:
-    """The error and what it came from."""
-    chain: list[BaseException] = []
-    while error is not None and error not in chain:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    return chain
-
-
-def is_unreachable(chain: list[BaseException]) -> bool:
-    """Whether the error is about the way to the Hub, not about the model."""
-    import httpx
-    from huggingface_hub import errors
-
-    kinds = (
-        errors.LocalEntryNotFoundError,
-        errors.OfflineModeIsEnabled,
-        httpx.TransportError,
-        ConnectionError,
-    )
-    # The Hub's client closes itself after a failure, and a second try tells only of that.
-    words = ("couldn't connect", "client has been closed")
-    texts = [str(cause) for cause in chain]
-    return any(isinstance(cause, kinds) for cause in chain) or any(
-        word in text for word in words for text in texts
-    )
-
-
-def one_line(error: BaseException) -> str:
-    """The error's text on one line, not too long."""
-    return " ".join(str(error).split())[:300]
 
 
 def count_parameters(config: Any, text_config: Any, folder: Path | None) -> int | None:

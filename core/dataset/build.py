@@ -65,11 +65,15 @@ class Tally:
     bad: list[BadRow] = field(default_factory=list)
     lengths: Counter[int] = field(default_factory=Counter)
     longest: int = 0
+    longest_bytes: int = 0
+    total: int = 0
 
-    def add(self, length: int) -> None:
-        """Count a good row of so many characters."""
+    def add(self, length: int, size: int) -> None:
+        """Count a good row of so many characters and bytes."""
         self.rows += 1
+        self.total += length
         self.longest = max(self.longest, length)
+        self.longest_bytes = max(self.longest_bytes, size)
         # Buckets that grow by a fifth: close enough for a median.
         self.lengths[int(length**0.2 * 100)] += 1
 
@@ -114,7 +118,8 @@ def convert_rows(copied: Copied, target: Path, system_prompt: str) -> Converted:
         raise DatasetError(_describe_unknown(head, values))
     with target.open("wb") as file:
         for row in _good_rows(itertools.chain(head, records), form, system_prompt, tally):
-            tally.add(count_characters(row))
+            said = said_in(row)
+            tally.add(len(said), len(said.encode("utf-8", "replace")))
             file.write(to_line(row))
     if tally.rows == 0:
         raise DatasetError(_describe_all_bad(tally))
@@ -147,11 +152,11 @@ def split_rows(rows: Path, paths: DatasetPaths, fraction: float, seed: int) -> t
     return counts[0], counts[1]
 
 
-def count_characters(row: Row) -> int:
-    """The length of what a row says."""
+def said_in(row: Row) -> str:
+    """What a row says, without the names of the roles."""
     if "text" in row:
-        return len(row["text"])
-    return sum(len(message["content"]) for message in row["messages"])
+        return str(row["text"])
+    return "".join(message["content"] for message in row["messages"])
 
 
 def to_line(row: Row) -> bytes:
@@ -199,6 +204,8 @@ def _report(tally: Tally, encoding: str) -> Report:
         encoding=encoding.removesuffix("-sig"),
         median_characters=tally.median(),
         longest_characters=tally.longest,
+        longest_bytes=tally.longest_bytes,
+        total_characters=tally.total,
     )
 
 

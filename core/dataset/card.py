@@ -1,7 +1,7 @@
 """A dataset as pages see it, and `dataset.yaml`, where that is written down."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from core.clock import from_text, to_text
 from core.dataset.format import BadRow, recognise
-from core.errors import SpecError
+from core.errors import DatasetError, SpecError
 from core.files import write_whole
 from core.paths import DatasetPaths, Workspace
 from core.safe_yaml import dump_yaml, load_yaml_mapping
@@ -19,13 +19,15 @@ MAX_FIRST_LINE = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Report:
-    """What was seen while the rows were read; lengths are in characters per row."""
+    """What was seen while the rows were read; lengths are per row."""
 
     bad_rows: int = 0
     bad: tuple[BadRow, ...] = ()
     encoding: str = "utf-8"
     median_characters: int = 0
     longest_characters: int = 0
+    longest_bytes: int = 0
+    total_characters: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,15 @@ def save_card(dataset: Dataset, card: Path) -> None:
     write_whole(card, dump_yaml(_to_record(dataset)))
 
 
+def write_card(paths: DatasetPaths, target: DatasetPaths | None = None) -> Dataset:
+    """Write the card of a dataset whose rows are there already, to be moved to `target`."""
+    dataset = replace(describe(paths), paths=target or paths, is_converted=True)
+    if dataset.format not in ("messages", "text"):
+        raise DatasetError(f"{paths.train}: the rows have neither `messages` nor `text`.")
+    save_card(dataset, paths.card)
+    return dataset
+
+
 def load_dataset(paths: DatasetPaths) -> Dataset:
     """The dataset in a folder with a `train.jsonl`.
 
@@ -95,11 +106,18 @@ def load_dataset(paths: DatasetPaths) -> Dataset:
     `problem` says so.
     """
     try:
-        return _from_record(paths, load_yaml_mapping(paths.card.read_bytes()))
+        info = paths.card.stat()
+        return _load_card(paths, info.st_mtime_ns, info.st_size)
     except FileNotFoundError:
         return describe(paths)
     except (OSError, SpecError, KeyError, TypeError, ValueError, AttributeError) as error:
         return describe(paths, f"dataset.yaml cannot be read: {error}")
+
+
+@lru_cache(maxsize=512)
+def _load_card(paths: DatasetPaths, mtime_ns: int, size: int) -> Dataset:
+    """What the card says; read again only when it has changed."""
+    return _from_record(paths, load_yaml_mapping(paths.card.read_bytes()))
 
 
 def describe(paths: DatasetPaths, problem: str = "") -> Dataset:

@@ -166,6 +166,11 @@ def _read_turn(turn: Any, number: int) -> Row:
     if role is None:
         raise RowError(f"turn {number} has the role {show(said)}, expected user or assistant")
     content = _content_text(turn.get("content", turn.get("value")), number)
+    if role == "assistant" and turn.get("weight") == 0:
+        raise RowError(
+            f"turn {number}, the assistant's, has the weight 0 and would be learned all the same; "
+            "take it out or remove its weight"
+        )
     if role == "assistant" and not content.strip():
         raise RowError(f"turn {number}, the assistant's, is empty")
     return {"role": role, "content": content}

@@ -1,54 +1,29 @@
-"""Datasets in `uploads/`: made from an upload, found again, looked into."""
+"""Making a dataset in `uploads/` of an upload, whole or not at all."""
 
-import json
+import contextlib
 import os
-import random
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from core.clock import from_text, now_text
-from core.dataset.block import axolotl_block
 from core.dataset.build import Copied, convert_rows, copy_original, split_rows
-from core.dataset.card import Dataset, Report, describe, find_dataset, list_datasets, save_card
-from core.dataset.format import BadRow, show
+from core.dataset.card import Dataset, list_datasets, save_card
+from core.dataset.format import show
 from core.dataset.read import extension_of
-from core.dataset.trash import delete_dataset, list_trash, restore, runs_using
 from core.errors import DatasetError
 from core.files import sync_folder
 from core.paths import DatasetPaths, Workspace
 from core.run.store import slug
-from core.settings import Settings
-
-__all__ = [
-    "BadRow",
-    "Dataset",
-    "Report",
-    "SameContentError",
-    "axolotl_block",
-    "create_dataset",
-    "delete_dataset",
-    "find_dataset",
-    "find_file",
-    "find_same_content",
-    "list_datasets",
-    "list_trash",
-    "restore",
-    "runs_using",
-    "sample_rows",
-    "write_card",
-]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MAX_VALIDATION_FRACTION = 0.5
 LEFTOVER_AGE_S = 24 * 3600
-WHOLE_SAMPLE_BYTES = 4 * 1024 * 1024
 
 
 class SameContentError(DatasetError):
@@ -80,7 +55,7 @@ def create_dataset(
     target = workspace.dataset(free_name(workspace, name))
     extension = extension_of(file_name)
     check_fraction(validation_fraction)
-    with _folder_aside(workspace, target.name) as aside, _told_of(file_name):
+    with _told_of(file_name), _folder_aside(workspace, target.name) as aside:
         copied = _copy(source, aside.original(extension), extension)
         same = find_same_content(workspace, copied.sha256)
         if same and not allow_same_content:
@@ -107,34 +82,10 @@ def create_dataset(
     return dataset
 
 
-def write_card(paths: DatasetPaths) -> Dataset:
-    """Write the card of a dataset whose rows are there already."""
-    dataset = describe(paths)
-    if dataset.format not in ("messages", "text"):
-        raise DatasetError(f"{paths.train}: the rows have neither `messages` nor `text`.")
-    save_card(dataset, paths.card)
-    return replace(dataset, is_converted=True)
-
-
 def find_same_content(workspace: Workspace, sha256: str) -> Dataset | None:
     """A dataset made from the very same file."""
     same = (dataset for dataset in list_datasets(workspace) if dataset.sha256 == sha256)
     return next(same, None) if sha256 else None
-
-
-def sample_rows(dataset: Dataset, count: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Some rows to look at, other ones for each seed; a large file is not read through."""
-    path, chance = dataset.paths.train, random.Random(seed)
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if size <= WHOLE_SAMPLE_BYTES:
-            lines = [line for line in file if line.strip()]
-            lines = [
-                lines[at] for at in sorted(chance.sample(range(len(lines)), min(count, len(lines))))
-            ]
-        else:
-            lines = _lines_at(file, sorted(chance.randrange(size) for _ in range(count)))
-    return [row for row in map(_parse_row, lines) if row is not None]
 
 
 def free_name(workspace: Workspace, name: str) -> str:
@@ -153,31 +104,6 @@ def check_fraction(fraction: float) -> None:
         raise DatasetError(f"The validation part must be from 0 to 0.5, not {fraction}.")
 
 
-def find_file(workspace: Workspace, settings: Settings, text: str) -> Path:
-    """The file on this machine that the path names. Raises DatasetError unless it may be read."""
-    typed = text.strip()
-    if not typed or "\0" in typed:
-        raise DatasetError("Write the path of a file on this machine.")
-    try:
-        path = (workspace.root / Path(typed).expanduser()).resolve()
-        is_file = path.is_file()
-    except (OSError, RuntimeError) as error:
-        raise DatasetError(f"{show(typed)} is no path: {error}.") from error
-    folders = [workspace.root, *settings.allowed_folders]
-    inside = next((folder for folder in folders if path.is_relative_to(folder)), None)
-    if inside is None:
-        raise DatasetError(
-            f"{path} is in none of the allowed folders: {', '.join(map(str, folders))}. Move it "
-            "there, or add its folder to `allowed_folders` in configs/settings.yaml."
-        )
-    if any(part.startswith(".") for part in path.relative_to(inside).parts):
-        raise DatasetError(f"{path} is hidden. Move it to a place without a leading dot.")
-    if not is_file:
-        raise DatasetError(f"There is no file {path}.")
-    extension_of(path.name)
-    return path
-
-
 def _copy(source: BinaryIO | Path, original: Path, extension: str) -> Copied:
     if not isinstance(source, Path):
         return copy_original(source, original, extension)
@@ -191,24 +117,6 @@ def _set_aside(paths: DatasetPaths, fraction: float, seed: int) -> tuple[int, in
     counts = split_rows(whole, paths, fraction, seed)
     whole.unlink()
     return counts
-
-
-def _parse_row(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
-
-
-def _lines_at(file: BinaryIO, offsets: list[int]) -> list[bytes]:
-    lines = {}
-    for offset in offsets:
-        file.seek(offset)
-        file.readline()
-        at = file.tell()
-        lines[at] = file.readline()
-    return [line for line in lines.values() if line.strip()]
 
 
 @contextmanager
@@ -227,8 +135,10 @@ def _folder_aside(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
 def _sweep(uploads: Path) -> None:
     """Remove what an upload left behind that was killed long ago."""
     for path in uploads.glob(".*.tmp"):
-        if time.time() - path.stat().st_mtime > LEFTOVER_AGE_S:
-            shutil.rmtree(path, ignore_errors=True)
+        # Another upload may be sweeping, or just be done with it.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > LEFTOVER_AGE_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -22,7 +22,13 @@ def read_csv(file: TextIO) -> Iterator[Record | BadRow]:
         header = next((cells for cells in reader if any(cells)), [])
     except csv.Error as error:
         raise DatasetError(f"line 1: the names of the columns cannot be read: {error}") from error
-    yield from _csv_rows(reader, [name.strip() for name in header])
+    names = [name.strip() for name in header]
+    twice = next((name for name in names if name and names.count(name) > 1), "")
+    if twice:
+        raise DatasetError(
+            f"line {reader.line_num}: two columns are called `{show(twice)}`. Rename one of them"
+        )
+    yield from _csv_rows(reader, names)
 
 
 def _csv_rows(reader: Any, header: list[str]) -> Iterator[Record | BadRow]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from core.clock import now_text
-from core.errors import RecordError, SandboxError
+from core.errors import RecordError, SandboxBusyError, SandboxError
 from core.files import load_json, write_whole
 from core.paths import Workspace
 from core.process import started_ticks
@@ -25,29 +25,16 @@ ENDED = frozenset({DONE, STOPPED, FAILED})
 
 _ANSWER_ID = re.compile(r"[0-9a-f]{1,64}\Z")
 
-Record = TypeVar("Record", "Health", "Answer")
-
-
-@dataclass(frozen=True)
-class Health:
-    """What the sandbox is doing: importing, idle, loading or answering."""
-
-    state: str
-    model: str | None
-    loading_since: str | None
-    idle_s: float
-
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as far as it has come; `first_token_s` counts from when the model was loaded."""
+    """An answer as far as it has come."""
 
     id: str
     state: str
     text: str
     tokens: int
     tokens_per_second: float | None
-    first_token_s: float | None
     reason: str
 
     @property
@@ -79,10 +66,6 @@ class Server:
         current = started_ticks(self.pid)
         return current is not None and self.started_ticks in (None, current)
 
-    def health(self) -> Health:
-        """What the sandbox is doing now."""
-        return _read(Health, self._call("GET", "/health"))
-
     def ask(
         self,
         model: str,
@@ -111,11 +94,11 @@ class Server:
 
     def answer(self, answer_id: str) -> Answer:
         """The answer as far as it has come."""
-        return _read(Answer, self._call("GET", f"/answers/{_checked_id(answer_id)}"))
+        return _read_answer(self._call("GET", f"/answers/{_checked_id(answer_id)}"))
 
     def stop(self, answer_id: str) -> Answer:
         """Stop the answer; what was written so far stays."""
-        return _read(Answer, self._call("DELETE", f"/answers/{_checked_id(answer_id)}"))
+        return _read_answer(self._call("DELETE", f"/answers/{_checked_id(answer_id)}"))
 
     def _call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
@@ -125,7 +108,7 @@ class Server:
             reply = connection.getresponse()
             raw = reply.read(MAX_REPLY_BYTES)
         except TimeoutError as error:
-            raise SandboxError(
+            raise SandboxBusyError(
                 f"the sandbox did not reply within {TIMEOUT_S:g} s; wait and try again"
             ) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -155,9 +138,9 @@ def _parse_reply(status: int, raw: bytes) -> dict[str, Any]:
     return reply
 
 
-def _read(kind: type[Record], reply: dict[str, Any]) -> Record:
+def _read_answer(reply: dict[str, Any]) -> Answer:
     try:
-        return kind(**{name: reply[name] for name in kind.__dataclass_fields__})
+        return Answer(**{name: reply[name] for name in Answer.__dataclass_fields__})
     except KeyError as error:
         raise SandboxError(f"the sandbox left out {error} in its reply; restart it") from error
 

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from core.dataset.library import Dataset, delete_dataset, restore, sample_rows
+from core.dataset.card import Dataset
+from core.dataset.sample import sample_rows
+from core.dataset.trash import delete_dataset, restore
 from core.errors import DatasetError
 from streamlit_app import draft_state, session
-from streamlit_app.components import row_sample
+from streamlit_app.components import download, row_sample
 from streamlit_app.components.dataset_upload import CHOSEN
 from streamlit_app.display import bytes_text, count_text, plain
 
@@ -44,14 +46,7 @@ def _show_buttons(dataset: Dataset) -> None:
         original = next(iter(sorted(dataset.paths.folder.glob("original.*"))), None)
         for label, path in (("Original", original), ("Rows", dataset.paths.train)):
             if path is not None:
-                st.download_button(
-                    label,
-                    path.read_bytes,
-                    f"{dataset.name}{path.suffix}",
-                    icon=":material/download:",
-                    on_click="ignore",
-                    key=f"download {label}",
-                )
+                download.show(label, path, f"{dataset.name}{path.suffix}")
         if st.button("Delete", icon=":material/delete:", key="dataset-delete"):
             _confirm(dataset.name)
 

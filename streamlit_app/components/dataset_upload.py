@@ -5,7 +5,9 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from core.dataset.library import Dataset, SameContentError, create_dataset, find_file
+from core.dataset.card import Dataset
+from core.dataset.library import SameContentError, create_dataset
+from core.dataset.local_file import find_file
 from core.dataset.read import EXTENSIONS
 from core.errors import DatasetError
 from core.run.store import slug
@@ -17,6 +19,9 @@ UPLOAD, MACHINE = "Upload", "File on this machine"
 CHOSEN = "dataset_chosen"
 ROUND = "dataset_round"
 SAME = "dataset_same"
+
+Mark = tuple[str, int | str | None]
+"""What tells one chosen file from another: its name, and its size or path."""
 
 
 def show() -> None:
@@ -40,9 +45,13 @@ def show() -> None:
             "File (.jsonl, .json, .csv or .txt)", list(EXTENSIONS), key=f"dataset_file_{turn}"
         )
         typed, file_name = "", source.name if source else ""
+    mark = (file_name, source.size if source else typed)
+    if st.session_state.get(SAME) not in (None, mark):
+        # Another file was chosen: what was said of the last one does not hold for it.
+        del st.session_state[SAME]
     name, fraction, system_prompt = _show_options(file_name, turn)
     if st.button("Add dataset", type="primary", icon=":material/add:", disabled=not file_name):
-        _add(name or Path(file_name).stem, file_name, source, typed or "", fraction, system_prompt)
+        _add(name or Path(file_name).stem, mark, source, typed or "", fraction, system_prompt)
     _show_same()
 
 
@@ -74,14 +83,14 @@ def _show_options(file_name: str, turn: int) -> tuple[str, float, str]:
 
 def _add(
     name: str,
-    file_name: str,
+    mark: Mark,
     source: BinaryIO | None,
     typed: str,
     fraction: float,
     system_prompt: str,
 ) -> None:
     """Make the dataset, and show why not if it cannot be made."""
-    same = st.session_state.pop(SAME, "")
+    same = st.session_state.pop(SAME, None)
     try:
         with st.spinner("Reading and checking every row…", show_time=True):
             workspace = session.workspace()
@@ -89,14 +98,14 @@ def _add(
             dataset = create_dataset(
                 workspace,
                 name,
-                file_name,
+                mark[0],
                 file,
                 validation_fraction=fraction,
                 system_prompt=system_prompt,
-                allow_same_content=same == file_name,
+                allow_same_content=same == mark,
             )
     except SameContentError as error:
-        st.session_state[SAME] = file_name
+        st.session_state[SAME] = mark
         st.session_state[CHOSEN] = error.dataset.name
         st.session_state["dataset_same_text"] = str(error)
     except DatasetError as error:

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from core.catalogue import ModelEntry, local_models
-from core.dataset.library import Dataset, sample_rows
+from core.dataset.card import Dataset
+from core.dataset.sample import sample_rows
 from core.spec.axolotl_schema import describe
 from core.spec.draft import LIMITS, METHODS, PRECISIONS
 from streamlit_app import draft_state, session
@@ -92,6 +93,7 @@ def show_model(models: dict[str, ModelEntry]) -> None:
         accept_new_options=True,
         placeholder="Choose one, or type a folder or a Hub ID",
         help="Choose one, or type a folder such as ./models/mine or a Hub ID such as org/name.",
+        on_change=draft_state.adopt_model,
         persist_state="session",
     )
     entry = models.get(draft_state.get("base_model") or "")
@@ -106,16 +108,24 @@ def show_dataset(datasets: Sequence[Dataset]) -> Dataset | None:
         st.page_link(session.DATASETS_PAGE, label="Add a dataset", icon=":material/dataset:")
         return None
     by_name = {dataset.name: dataset for dataset in datasets}
-    if draft_state.get("dataset") not in by_name:
+    chosen = draft_state.get("dataset")
+    if chosen == "":
+        # Nobody has asked for one yet.
         draft_state.put("dataset", next(iter(by_name)))
+    elif chosen not in by_name:
+        draft_state.put("dataset", None)
     st.selectbox(
         "Dataset",
         list(by_name),
         key=draft_state.key("dataset"),
+        index=None,
         format_func=lambda name: _dataset_label(by_name[name]),
+        placeholder="Choose a dataset",
         persist_state="session",
     )
-    dataset = by_name[draft_state.get("dataset")]
+    dataset = by_name.get(draft_state.get("dataset") or "")
+    if dataset is None:
+        return None
     sample = st.expander("Three of its rows", key="new-sample", on_change="rerun")
     if sample.open:
         with sample:
@@ -184,8 +194,8 @@ def show_more(dataset: Dataset | None) -> None:
 def show_gpus(count: int | None) -> None:
     """How many GPUs; `count` is what the daemon sees, None when it never said."""
     options = list(range((UNKNOWN_GPUS if count is None else count) + 1))
-    if draft_state.get("gpus") not in options:
-        draft_state.put("gpus", options[-1])
+    # Asked for anew each time: the daemon may only now have seen the card.
+    draft_state.put("gpus", min(st.session_state[draft_state.WANTED_GPUS] or 0, options[-1]))
     words = {0: "CPU", 1: "1 GPU"}
     note = "The daemon has not said yet how many GPUs there are."
     if count is not None:
@@ -196,6 +206,7 @@ def show_gpus(count: int | None) -> None:
         key=draft_state.key("gpus"),
         format_func=lambda number: words.get(number, f"{number} GPUs"),
         help=note,
+        on_change=draft_state.adopt_gpus,
         persist_state="session",
     )
 

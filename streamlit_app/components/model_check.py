@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.clock import now
 from core.errors import SpecError
-from core.model_check import read_check, request_check
+from core.model_check import is_outdated, read_check, request_check
 from streamlit_app import guard, session
 from streamlit_app.display import UNKNOWN, count_text, plain, sentence
 
@@ -20,7 +20,7 @@ def ask(base_model: str) -> dict[str, Any] | None:
     try:
         if st.session_state.get(ASKED) != base_model:
             found = read_check(workspace, base_model)
-            if found is None or not found.get("ok"):
+            if not found or not found.get("ok") or is_outdated(workspace, base_model, found):
                 request_check(workspace, base_model)
             st.session_state[ASKED] = base_model
         return read_check(workspace, base_model)

@@ -9,7 +9,7 @@ from core.clock import now
 from core.files import read_tail
 from core.run.store import Run
 from streamlit_app import session, timeline
-from streamlit_app.components import stage_list
+from streamlit_app.components import download, stage_list
 from streamlit_app.components.phase_badge import show as show_phase
 from streamlit_app.display import bytes_text, moment_text, phase_of, plain, sentence
 from streamlit_app.log_text import clean_log
@@ -45,14 +45,7 @@ def show_log(run: Run) -> None:
         return
     with st.container(height=LOG_HEIGHT, border=False, autoscroll=True, key="log"):
         st.code(text, language=None, wrap_lines=True)
-    st.download_button(
-        "Download the whole log",
-        data=path.read_bytes,
-        file_name=f"{run.run_id}.log",
-        mime="text/plain",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download.show("Download the whole log", path, f"{run.run_id}.log")
 
 
 def show_config(run: Run) -> None:

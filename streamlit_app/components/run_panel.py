@@ -7,10 +7,10 @@ from core.run.status import RunStatus
 from core.run.store import Run
 from streamlit_app.components import (
     loss_chart,
-    numbers,
     phase_badge,
     progress_bar,
     run_details,
+    run_numbers,
     run_summary,
     stage_list,
 )
@@ -26,7 +26,7 @@ def show(run: Run) -> None:
     if status.phase not in FINISHED and status.phase is not Phase.QUEUED:
         progress_bar.show(status)
     if status.started_at:
-        numbers.show(run)
+        run_numbers.show(run)
     curves, about = st.columns([2, 1], gap="medium")
     with curves:
         if status.phase is Phase.STARTING:

@@ -22,6 +22,7 @@ from streamlit_app.display import (
 
 HEIGHT = 620
 MAX_ROWS = 16
+DRAWN = "runs drawn"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ def filtered(rows: Sequence[Row], text: str, phases: Collection[Phase]) -> list[
 
 def show(rows: Sequence[Row]) -> str | None:
     """The table; the id of the run that was clicked."""
+    # A click tells a place in the table as it was drawn last, and runs may have come since.
+    drawn = st.session_state.get(DRAWN)
+    st.session_state[DRAWN] = run_ids = [row.run_id for row in rows]
     event = st.dataframe(
         _frame(rows),
         key="runs table",
@@ -71,7 +75,8 @@ def show(rows: Sequence[Row]) -> str | None:
     )
     cells = event.selection.cells
     place = cells[0][0] if cells else None
-    return rows[place].run_id if place is not None and place < len(rows) else None
+    seen = run_ids if drawn is None else drawn
+    return seen[place] if place is not None and place < len(seen) else None
 
 
 COLUMNS = {

@@ -1,5 +1,7 @@
 """The spec as it will be dropped, what speaks against it, and the button that drops it."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.errors import SpecError
@@ -13,6 +15,7 @@ from streamlit_app.submission import submit
 
 WAITING = "new_waiting"
 DEFAULT_NAME = "run"
+START, ICON = "Start", ":material/play_arrow:"
 
 
 def check(text: str) -> tuple[RunSpec | None, str]:
@@ -24,16 +27,24 @@ def check(text: str) -> tuple[RunSpec | None, str]:
         return None, str(error)
 
 
-def show(text: str) -> None:
-    """The button, and above it why it cannot be pressed."""
+def show_disabled(reason: str) -> None:
+    """The button as long as there is no spec, and above it why."""
+    st.error(f"**Cannot start:** {marked(reason)}")
+    st.button(START, type="primary", icon=ICON, disabled=True, key="new-start")
+
+
+def show(text: str, errors: Sequence[str] = ()) -> None:
+    """The button, and above it why it cannot be pressed; `errors` are found already."""
     spec, problem = check(text)
+    if errors:
+        spec, problem = None, "\n".join([*errors, *([problem] if problem else [])])
     if problem:
         st.error(f"**Cannot start:**  \n{marked(problem)}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         pressed = st.button(
-            "Start",
+            START,
             type="primary",
-            icon=":material/play_arrow:",
+            icon=ICON,
             disabled=spec is None,
             key="new-start",
         )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.dataset.library import Dataset, list_datasets, list_trash
+from core.dataset.card import Dataset, list_datasets
+from core.dataset.trash import list_trash
 from streamlit_app import session
 from streamlit_app.code_words import marked
 from streamlit_app.components import dataset_details, dataset_formats, dataset_upload
@@ -13,6 +14,7 @@ from streamlit_app.display import bytes_text, plain
 
 TABLE = "dataset_table"
 CLICKED = "dataset_clicked"
+DRAWN = "dataset_drawn"
 
 
 def show_notices() -> None:
@@ -55,16 +57,19 @@ def show_table(datasets: Sequence[Dataset]) -> None:
         selection_mode="single-row",
         alt="The datasets of this workspace",
     )
-    remember(event["selection"]["rows"], datasets)
+    names = [one.name for one in datasets]
+    # A click tells a place in the table as it was drawn last.
+    remember(event["selection"]["rows"], st.session_state.get(DRAWN, names))
+    st.session_state[DRAWN] = names
 
 
-def remember(rows: Sequence[int], datasets: Sequence[Dataset]) -> None:
+def remember(rows: Sequence[int], names: Sequence[str]) -> None:
     """Choose the dataset that was clicked just now; an older click does not hide a newer choice."""
     if rows == st.session_state.get(CLICKED):
         return
     st.session_state[CLICKED] = list(rows)
-    if rows and rows[0] < len(datasets):
-        st.session_state[CHOSEN] = datasets[rows[0]].name
+    if rows and rows[0] < len(names):
+        st.session_state[CHOSEN] = names[rows[0]]
 
 
 def show_trash() -> None:

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.dataset.library import Dataset, list_datasets
+from core.dataset.card import Dataset, list_datasets
 from core.errors import DatasetError, SpecError
 from core.run.store import slug
 from core.safe_yaml import load_yaml_mapping
-from core.spec.draft import count_steps, find_doubts, from_spec, to_yaml
+from core.spec.draft_doubt import find_doubts, find_errors
+from core.spec.draft_steps import count_steps
+from core.spec.draft_write import to_yaml
 from core.spec.preset import list_presets
 from streamlit_app import draft_state, session
 from streamlit_app.code_words import marked
@@ -34,10 +36,12 @@ def start_from() -> None:
 
 def adopt_template(found: dict[str, object] | None) -> None:
     """Choose a chat template that works, once the check has told whether the model has one."""
+    draft_state.adopt_turn_end(found)
     model = draft_state.get("base_model")
-    if not found or not found.get("ok") or st.session_state.get("new_template_of") == model:
+    done = st.session_state.get(draft_state.TEMPLATE_OF) == model
+    if done or not found or not found.get("ok"):
         return
-    st.session_state["new_template_of"] = model
+    st.session_state[draft_state.TEMPLATE_OF] = model
     chosen = draft_state.get("chat_template")
     if not found.get("has_chat_template") and chosen == "tokenizer_default":
         # ChatML would need new tokens to be trained: without them the end of a turn is not learned.
@@ -78,6 +82,10 @@ def show_head() -> None:
         )
     if st.session_state.get("new_trouble"):
         st.warning(plain(st.session_state["new_trouble"]))
+    losses = st.session_state.get(draft_state.LOSSES)
+    if losses and st.session_state["new_mode"] == FORM:
+        lost = ", ".join(f"`{name}`" for name in losses)
+        st.warning(marked(f"The form has no field for: {lost}; use the YAML view to keep them."))
 
 
 def carry_over() -> None:
@@ -95,8 +103,9 @@ def copy_form() -> None:
 
 def fill_form() -> None:
     """Put what the YAML says into the form, as far as it has fields for it."""
+    text = st.session_state["new_yaml"]
     try:
-        draft_state.fill(from_spec(load_yaml_mapping(st.session_state["new_yaml"])))
+        draft_state.fill_from(load_yaml_mapping(text), text)
     except SpecError as error:
         st.session_state["new_trouble"] = str(error)
     else:
@@ -133,7 +142,7 @@ def show_form() -> None:
 def show_result(dataset: Dataset | None) -> None:
     """The spec of the form, what it means, and the button."""
     if dataset is None:
-        st.error("**Cannot start:** there is no dataset to train on.")
+        start_panel.show_disabled(_why_no_dataset())
         return
     draft = draft_state.read()
     draft = replace(draft, name=draft.name.strip() or default_name(dataset))
@@ -147,8 +156,14 @@ def show_result(dataset: Dataset | None) -> None:
     st.markdown(f"**{draft.effective_batch}** rows per step, about **{steps}** steps")
     for doubt in find_doubts(draft, dataset):
         st.warning(plain(doubt))
-    start_panel.show(text)
+    start_panel.show(text, find_errors(draft, dataset))
     st.code(text, language="yaml")
+
+
+def _why_no_dataset() -> str:
+    if any(one.is_trainable for one in list_datasets(session.workspace())):
+        return "choose a dataset. The one that was meant is not here, or the form cannot hold it."
+    return "there is no dataset to train on."
 
 
 def show_yaml() -> None:

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from core.errors import SandboxError
+from core.errors import SandboxBusyError, SandboxError
 from core.files import save_json
 from core.process import started_ticks
 from core.sandbox.client import Answer, Server
@@ -15,7 +15,7 @@ HELLO = [{"role": "user", "content": "hello"}]
 
 
 def answer(state: str, text: str = "", reason: str = "") -> Answer:
-    return Answer("ab12", state, text, len(text), 9.5, 0.1, reason)
+    return Answer("ab12", state, text, len(text), 9.5, reason)
 
 
 def open_sandbox(place: Furnished, state: str = "ready", **changes: object) -> None:
@@ -114,6 +114,16 @@ def test_a_sandbox_that_went_away_says_so_and_keeps_what_was_written(
     open_sandbox(place, "stopped", reason="a training needed its GPU")
     again = Asking("run", HELLO, answer_id="ab12", asked_pid=1, asked_at=asking.asked_at)
     assert again.advance(place.workspace).reason == "a training needed its GPU"
+
+
+def test_a_sandbox_that_is_busy_is_looked_at_again_later(
+    place: Furnished, replies: list[Answer | SandboxError]
+) -> None:
+    open_sandbox(place)
+    replies += [answer("answering", "It"), SandboxBusyError("slow"), answer("done", "It is.")]
+    asking = Asking("run", HELLO)
+    seen = [asking.advance(place.workspace) for _ in range(4)]
+    assert [shown.text for shown in seen] == ["", "It", "It", "It is."]
 
 
 def test_stopping_keeps_the_text(place: Furnished, replies: list[Answer | SandboxError]) -> None:

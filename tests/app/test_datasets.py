@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.dataset.library import create_dataset, find_dataset, list_datasets, list_trash
+from core.dataset.card import find_dataset, list_datasets
+from core.dataset.library import create_dataset
+from core.dataset.trash import list_trash
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
 
 APP = CODE_ROOT / "streamlit_app" / "app.py"
@@ -172,3 +174,37 @@ def test_training_on_a_dataset_opens_the_form_with_it(workspace: Workspace) -> N
     press(page, "Train on it")
 
     assert page.selectbox(key="new_dataset").value == "b-second"
+
+
+def test_a_click_means_the_dataset_that_was_shown_when_another_has_come_since(
+    workspace: Workspace,
+) -> None:
+    add(workspace, "b-first")
+    page = open_page()
+    add(workspace, "a-later", QA + b"one,more\n")
+    choose(page, 0)
+
+    assert page.subheader[0].value == "b\\-first"
+
+
+def test_that_a_file_is_here_already_is_not_said_of_the_next_file(workspace: Workspace) -> None:
+    add(workspace)
+    page = open_page()
+    page.file_uploader[0].upload("again.csv", QA)
+    page.run()
+    press(page, "Add dataset")
+    page.file_uploader[0].upload("again.csv", QA + b"one,more\n")
+    check(page.run())
+
+    assert not [warning for warning in page.warning if "`facts`" in warning.value]
+
+
+def test_a_huge_file_is_named_instead_of_offered(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(workspace)
+    monkeypatch.setattr("streamlit_app.components.download.MAX_BYTES", 10)
+    page = choose(open_page(), 0)
+
+    assert any("uploads/facts/original" in plain.value.replace("\\", "") for plain in page.caption)
+    assert not page.get("download_button")

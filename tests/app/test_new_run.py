@@ -215,7 +215,8 @@ def test_the_check_of_the_model_is_asked_for_and_waited_for(workspace: Workspace
 
 def answer(workspace: Workspace, base_model: str, **found: object) -> None:
     workspace.model_checks.mkdir(exist_ok=True)
-    answer_path(workspace, base_model).write_text(json.dumps({"ok": True, **found}))
+    record = {"ok": True, "turn_end": "", "at": now_text(), **found}
+    answer_path(workspace, base_model).write_text(json.dumps(record))
     request_path(workspace, base_model).unlink(missing_ok=True)
 
 
@@ -276,7 +277,7 @@ def test_without_a_dataset_the_way_to_one_is_shown(workspace: Workspace) -> None
     page = open_page(workspace)
 
     assert "there is no dataset" in errors_of(page)
-    assert not [button for button in page.button if button.key == "new-start"]
+    assert page.button(key="new-start").disabled
 
 
 def test_the_run_opens_once_the_daemon_has_taken_it(workspace: Workspace) -> None:
@@ -297,7 +298,7 @@ def test_why_a_spec_was_rejected_is_shown_with_a_way_back(workspace: Workspace) 
     page.button(key="new-start").click().run()
     (dropped,) = Store(workspace).dropped()
     dropped.rename(workspace.rejected / dropped.name)
-    (workspace.rejected / f"{dropped.name}.reason.txt").write_text("`lora_r` is odd.\n")
+    (workspace.rejected / f"{dropped.stem}.reason.txt").write_text("`lora_r` is odd.\n")
     check(page.run())
 
     assert "`lora_r` is odd" in errors_of(page)
@@ -323,3 +324,110 @@ def test_a_spec_can_be_saved_as_a_preset(workspace: Workspace) -> None:
     assert saved.read_text() == page.code[-1].value + "\n"
     page.button(key="preset-save").click().run()
     assert "already" in errors_of(page)
+
+
+def test_a_spec_that_was_rejected_before_can_be_accepted_now(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.button(key="new-start").click().run()
+    (dropped,) = Store(workspace).dropped()
+    dropped.rename(workspace.rejected / dropped.name)
+    (workspace.rejected / f"{dropped.name}.reason.txt").write_text("`lora_r` is odd.\n")
+    check(page.run())
+    page.button(key="new-back").click().run()
+    page.button(key="new-start").click().run()
+    (workspace.queue / "facts-lora.yaml").rename(workspace.root / "taken.yaml")
+    check(page.run())
+    assert not page.error
+    (workspace.root / "taken.yaml").rename(workspace.queue / "facts-lora.yaml")
+
+    take(workspace, "facts-lora", "20260101-000000-facts-lora")
+    check(page.run())
+    assert "20260101-000000-facts-lora" in page.query_params["run"]
+
+
+def test_no_other_dataset_is_taken_for_one_that_is_gone(workspace: Workspace) -> None:
+    gone = PRESET.replace("uploads/facts", "uploads/gone")
+    (workspace.presets / "gone.yaml").write_text(gone)
+    page = open_page(workspace)
+    page.selectbox(key="new_from").set_value("preset:gone").run()
+
+    assert check(page).selectbox(key="new_dataset").value is None
+    assert "choose a dataset" in errors_of(page)
+    assert page.button(key="new-start").disabled
+    page.selectbox(key="new_dataset").set_value("facts").run()
+    assert not check(page).button(key="new-start").disabled
+
+
+def test_what_the_form_would_lose_is_said_and_stays_in_the_yaml(workspace: Workspace) -> None:
+    second = "datasets: [{path: org/other, type: alpaca}, "
+    rich = PRESET.replace("datasets: [", second) + "gradient_checkpointing: offload\n"
+    (workspace.presets / "rich.yaml").write_text(rich)
+    page = open_page(workspace)
+    page.selectbox(key="new_from").set_value("preset:rich").run()
+
+    (warning,) = [one.value for one in check(page).warning if "no field" in one.value]
+    assert "`datasets`" in warning and "`gradient_checkpointing`" in warning
+    page.segmented_control(key="new_mode").set_value("YAML").run()
+    assert page.text_area(key="new_yaml").value == rich
+    page.selectbox(key="new_from").set_value("preset:tuned").run()
+    assert not check(page).warning
+
+
+def test_validation_without_rows_to_train_on_cannot_be_started(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.number_input(key="new_val_set_size").set_value(1.0).run()
+
+    assert "none of the 40 rows" in errors_of(page)
+    assert page.button(key="new-start").disabled
+
+
+def test_the_end_of_a_turn_follows_the_model(workspace: Workspace) -> None:
+    known = {"has_chat_template": True, "eos_token": "</s>"}
+    answer(workspace, "./models/starter", turn_end="<|im_end|>", **known)
+    page = open_page(workspace)
+    assert spec_of(page)["eot_tokens"] == ["<|im_end|>"]
+
+    page.selectbox(key="new_base_model").set_value("org/big").run()
+    # Nothing is known of it yet, then that it ends turns with its eos token.
+    assert "eot_tokens" not in spec_of(page)
+    answer(workspace, "org/big", turn_end="</s>", **known)
+    assert "eot_tokens" not in spec_of(check(page.run()))
+    page.selectbox(key="new_base_model").set_value("./models/starter").run()
+    assert spec_of(page)["eot_tokens"] == ["<|im_end|>"]
+
+
+def test_an_answer_of_an_older_version_is_asked_for_again(workspace: Workspace) -> None:
+    answer(workspace, "./models/starter")
+    path = answer_path(workspace, "./models/starter")
+    path.write_text(json.dumps({"ok": True, "at": now_text()}))
+    open_page(workspace)
+
+    assert request_path(workspace, "./models/starter").is_file()
+
+
+def test_a_large_model_gets_a_small_batch_until_it_is_changed(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    assert (spec_of(page)["micro_batch_size"], spec_of(page)["gradient_accumulation_steps"]) == (
+        2,
+        4,
+    )
+    page.selectbox(key="new_base_model").set_value("org/big").run()
+    assert (spec_of(page)["micro_batch_size"], spec_of(page)["gradient_accumulation_steps"]) == (
+        1,
+        8,
+    )
+    page.number_input(key="new_micro_batch_size").set_value(3).run()
+    page.selectbox(key="new_base_model").set_value("./models/starter").run()
+    assert spec_of(page)["micro_batch_size"] == 3
+
+
+def test_a_card_that_is_seen_later_is_used_unless_the_cpu_was_chosen(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    assert spec_of(page)["run"]["gpus"] == 0
+    beat(workspace, gpus=1)
+    check(page.run())
+    assert spec_of(page)["run"]["gpus"] == 1
+
+    page.selectbox(key="new_gpus").set_value(0).run()
+    check(page.run())
+    assert spec_of(page)["run"]["gpus"] == 0

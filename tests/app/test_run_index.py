@@ -44,6 +44,13 @@ def test_losses_are_found_far_from_the_end(place: Furnished) -> None:
     assert read_losses(path) == Losses(999.5, 0.5)
 
 
+def test_only_lines_with_a_loss_are_parsed(place: Furnished) -> None:
+    path = place.root / "metrics.jsonl"
+    rows = [{"loss": 0.5}, {"note": "no eval_loss here"}, {"loss": "nan"}, {"step": 3}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"loss": broken\n')
+    assert read_losses(path) == Losses(0.5, None)
+
+
 def test_five_hundred_runs_are_listed_at_once(place: Furnished) -> None:
     for number in range(500):
         place.add_run(f"run {number:03d}", Phase.COMPLETED, minutes_ago=number)

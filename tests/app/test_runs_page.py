@@ -42,3 +42,17 @@ def test_a_click_opens_the_run(place: Furnished, open_page: Open) -> None:
     }
     page.run()
     assert page.title[0].value == "poems"
+
+
+def test_a_click_means_the_run_that_was_shown_when_another_has_come_since(
+    place: Furnished, open_page: Open
+) -> None:
+    place.add_run("poems", Phase.COMPLETED, minutes_ago=3)
+    place.add_run("emails", Phase.COMPLETED, minutes_ago=2)
+    page = open_page("runs")
+    place.add_run("news", Phase.QUEUED, minutes_ago=1)
+    page.session_state["runs table"] = {
+        "selection": {"rows": [], "columns": [], "cells": [[0, "name"]]}
+    }
+    page.run()
+    assert page.title[0].value == "emails"

@@ -60,3 +60,24 @@ def test_a_model_of_single_questions_is_asked_each_by_itself(
     place.dataset(chat_row("Capital of France?", "Paris."))
     place.add_run("capitals", Phase.COMPLETED)
     assert open_page("sandbox").toggle[0].value is False
+
+
+def test_a_reload_in_the_middle_of_an_answer_goes_on(place: Furnished, open_page: Open) -> None:
+    place.beat()
+    place.add_run("capitals", Phase.COMPLETED)
+    page = open_page("sandbox")
+    page.chat_input[0].set_value("Hello?").run()
+    chat = page.query_params["chat"]
+
+    again = open_page("sandbox", chat=chat)
+    assert again.text[0].value == "Hello?"
+    assert "Starting the sandbox" in everything(again)
+    again.button(key="stop").click().run()
+    assert "Stopped" in everything(open_page("sandbox", chat=chat))
+
+
+def test_another_tab_has_its_own_conversation(place: Furnished, open_page: Open) -> None:
+    place.add_run("capitals", Phase.COMPLETED)
+    page = open_page("sandbox")
+    page.chat_input[0].set_value("Hello?").run()
+    assert "Nothing has been said yet" in everything(open_page("sandbox"))

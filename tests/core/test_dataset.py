@@ -1,5 +1,6 @@
 """Uploads become datasets, whole or not at all."""
 
+import errno
 import io
 import json
 import tracemalloc
@@ -12,23 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import now
-from core.dataset.library import (
-    Dataset,
-    SameContentError,
-    axolotl_block,
-    create_dataset,
-    delete_dataset,
-    find_dataset,
-    find_file,
-    find_same_content,
-    list_datasets,
-    list_trash,
-    restore,
-    sample_rows,
-    write_card,
-)
+from core.dataset.block import axolotl_block
+from core.dataset.card import Dataset, find_dataset, list_datasets, save_card, write_card
+from core.dataset.library import SameContentError, create_dataset, find_same_content
+from core.dataset.local_file import find_file
 from core.dataset.read_csv import find_delimiter
 from core.dataset.read_text import cut_text
+from core.dataset.sample import sample_rows
+from core.dataset.trash import delete_dataset, list_trash, restore
 from core.errors import DatasetError
 from core.files import save_json, write_whole
 from core.paths import Workspace
@@ -145,6 +137,12 @@ def test_a_csv_is_read_as_it_was_saved(workspace: Workspace, content: bytes, exp
         ),
         (
             "a.jsonl",
+            CHAT + b'{"messages": [{"role": "assistant", "content": "a", "weight": 0}]}',
+            2,
+            "turn 1, the assistant's, has the weight 0",
+        ),
+        (
+            "a.jsonl",
             CHAT + b'{"messages": [{"role": "ghost", "content": "a"}]}',
             2,
             "the role ghost",
@@ -172,6 +170,7 @@ def test_a_bad_row_is_left_out_and_named_by_its_line(
         ("a.jsonl", b" \n\n", "the file has no rows"),
         ("a.csv", b"question,answer\n", "the file has no rows"),
         ("a.csv", b"a,b\n1,2\n", "the columns are `a`, `b`. Expected"),
+        ("a.csv", b"question,answer,answer\nq,a,b\n", "two columns are called `answer`"),
         ("a.csv", b"question,answer\nq,\n", "none of the 1 rows can be used"),
         ("a.jsonl", b"hello\nworld\n", "line 1: broken JSON"),
         ("a.csv", b"PK\x03\x04", "a ZIP or Excel file"),
@@ -189,6 +188,33 @@ def test_an_upload_that_cannot_be_used_leaves_nothing_behind(
 
     assert words in str(caught.value)
     assert not list(workspace.uploads.glob("*") if workspace.uploads.exists() else [])
+
+
+def test_a_disk_that_is_full_is_told_of(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(DatasetError, match="cannot be stored: No space left on device"):
+        add(workspace, "a.csv", QA)
+
+
+def test_a_card_is_read_again_only_when_it_changed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = add(workspace, "a.csv", QA)
+    first = find_dataset(workspace, "a")
+    assert find_dataset(workspace, "a") is first
+    save_card(replace(dataset, rows=7), dataset.paths.card)
+    assert find_dataset(workspace, "a").rows == 7  # type: ignore[union-attr]
+
+
+def test_lengths_are_told_in_characters_and_bytes(workspace: Workspace) -> None:
+    rows = "text\nÄöü\nab\n".encode()
+    report = add(workspace, "a.csv", rows).report
+    assert (report.longest_characters, report.longest_bytes, report.total_characters) == (3, 6, 5)
 
 
 def test_only_the_first_hundred_bad_rows_are_kept(workspace: Workspace) -> None:

@@ -12,17 +12,11 @@ from core.paths import CODE_ROOT, Workspace
 from core.safe_yaml import load_yaml_mapping
 from core.settings import Settings
 from core.spec.check import check_spec
-from core.spec.draft import (
-    LEARNING_RATES,
-    METHODS,
-    PRECISIONS,
-    Draft,
-    count_steps,
-    find_doubts,
-    from_spec,
-    to_spec,
-    to_yaml,
-)
+from core.spec.draft import LEARNING_RATES, METHODS, PRECISIONS, Draft
+from core.spec.draft_doubt import find_doubts, find_errors
+from core.spec.draft_read import find_losses, from_spec
+from core.spec.draft_steps import count_steps
+from core.spec.draft_write import to_spec, to_yaml
 
 DRAFT = Draft(name="x", dataset="d")
 
@@ -73,7 +67,7 @@ def test_every_combination_of_the_form_can_be_queued(
 
     spec = check_spec(to_yaml(draft, dataset), "y", workspace.root, Settings())
 
-    assert (spec.name, spec.gpu_count) == ("x", gpus)
+    assert (spec.name, spec.gpus) == ("x", gpus)
     assert spec.method.lower() == method
     assert spec.datasets == ("./uploads/d/train.jsonl",)
 
@@ -171,6 +165,109 @@ def test_what_may_not_be_meant_is_said(workspace: Workspace) -> None:
 
     doubts = " ".join(find_doubts(draft, dataset))
 
-    for words in ("10,000 tokens", "less than one row", "the dataset has 100", "on the CPU"):
+    for words in ("10,000 tokens", "a single row", "the dataset has 100", "on the CPU"):
         assert words in doubts
     assert find_doubts(DRAFT, make_dataset(workspace)) == []
+
+
+def test_the_end_of_a_turn_is_written_where_the_models_own_template_is_used(
+    workspace: Workspace,
+) -> None:
+    draft = replace(DRAFT, turn_end="<end_of_turn>")
+    chat, text = make_dataset(workspace), make_dataset(workspace, "text")
+
+    spec = to_spec(draft, chat)
+
+    assert spec["eot_tokens"] == ["<end_of_turn>"]
+    assert check_spec(to_yaml(draft, chat), "y", workspace.root, Settings())
+    assert to_spec(from_spec(spec), chat) == spec
+    assert "eot_tokens" not in to_spec(replace(from_spec(spec), turn_end=""), chat)
+    assert "eot_tokens" not in to_spec(replace(draft, chat_template="chatml"), chat)
+    assert "eot_tokens" not in to_spec(draft, text)
+
+
+def test_ends_of_turns_that_a_person_chose_are_kept(workspace: Workspace) -> None:
+    asked = {"chat_template": "chatml", "eot_tokens": ["<|im_end|>"]}
+    assert to_spec(from_spec(asked), make_dataset(workspace))["eot_tokens"] == ["<|im_end|>"]
+
+
+@pytest.mark.parametrize(
+    ("config", "lost"),
+    [
+        ({"datasets": [{"path": "./uploads/d/train.jsonl", "type": "chat_template"}]}, []),
+        ({"datasets": [{"path": "./uploads/d/train.jsonl"}, {"path": "x"}]}, ["datasets"]),
+        ({"datasets": [{"path": "org/name", "type": "alpaca"}]}, ["datasets"]),
+        (
+            {"datasets": [{"path": "./uploads/d/train.jsonl", "roles_to_train": ["user"]}]},
+            ["datasets[0].roles_to_train"],
+        ),
+        ({"test_datasets": [{"path": "./uploads/e/validation.jsonl"}]}, ["test_datasets"]),
+        ({"adapter": "lora", "load_in_8bit": True}, ["load_in_8bit"]),
+        ({"adapter": "lora", "load_in_4bit": True}, ["load_in_4bit"]),
+        ({"adapter": "llama-adapter"}, ["adapter"]),
+        ({"gradient_checkpointing": "offload"}, ["gradient_checkpointing"]),
+        ({"bf16": "full", "lora_r": 5000}, ["bf16", "lora_r"]),
+        ({"run": {"gpus": [1]}}, ["run.gpus"]),
+        ({"weight_decay": 0.1, "num_epochs": 2, "adapter": "qlora", "load_in_4bit": True}, []),
+    ],
+)
+def test_what_the_form_cannot_hold_is_named(config: dict[str, object], lost: list[str]) -> None:
+    assert find_losses(config) == lost
+
+
+@pytest.mark.parametrize("preset", sorted((CODE_ROOT / "configs" / "presets").glob("*.yaml")))
+def test_nothing_of_our_presets_is_lost_in_the_form(preset: Path) -> None:
+    assert find_losses(load_yaml_mapping(preset.read_bytes())) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "fits"), [(1.0, False), (100.0, False), (99.0, True), (0.5, True)]
+)
+def test_validation_that_leaves_no_row_to_train_on_is_an_error(
+    workspace: Workspace, part: float, fits: bool
+) -> None:
+    assert (find_errors(replace(DRAFT, val_set_size=part), make_dataset(workspace)) == []) is fits
+
+
+def test_a_number_of_steps_in_the_spec_decides(workspace: Workspace) -> None:
+    dataset = make_dataset(workspace)
+    draft = replace(DRAFT, extra={"max_steps": 2000})
+
+    assert count_steps(draft, dataset) == 2000
+    assert to_spec(draft, dataset)["logging_steps"] == 4
+
+
+def test_a_short_training_is_validated_twice(workspace: Workspace) -> None:
+    dataset = make_dataset(workspace, validation_rows=10)
+
+    assert to_spec(replace(DRAFT, num_epochs=0.1), dataset)["evals_per_epoch"] == 20
+    assert to_spec(DRAFT, dataset)["evals_per_epoch"] == 2
+
+
+def test_a_long_epoch_is_saved_several_times(workspace: Workspace) -> None:
+    dataset = replace(make_dataset(workspace), rows=40_000)
+
+    assert to_spec(DRAFT, dataset)["saves_per_epoch"] == 10
+    assert to_spec(DRAFT, make_dataset(workspace))["saves_per_epoch"] == 1
+
+
+def test_long_texts_make_more_steps_than_rows(workspace: Workspace) -> None:
+    report = Report(total_characters=100 * 4 * 1024 * 3)
+    dataset = replace(make_dataset(workspace, "text"), report=report)
+
+    assert count_steps(replace(DRAFT, num_epochs=1.0), dataset) == 38
+    short = replace(dataset, report=Report(total_characters=100))
+    assert count_steps(replace(DRAFT, num_epochs=1.0), short) == 13
+
+
+def test_length_is_told_by_bytes_and_before_it_is_certain(workspace: Workspace) -> None:
+    report = Report(longest_characters=1_200, longest_bytes=3_600)
+    dataset = replace(make_dataset(workspace), report=report)
+
+    assert "about 900 tokens" in find_doubts(DRAFT, dataset)[0]
+    assert find_doubts(replace(DRAFT, sequence_len=2048), dataset) == []
+
+
+def test_full_training_in_fp16_is_doubted(workspace: Workspace) -> None:
+    draft = replace(DRAFT, method="full", precision="fp16")
+    assert "fp16 mostly fails" in find_doubts(draft, make_dataset(workspace))[0]

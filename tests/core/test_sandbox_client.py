@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from core.errors import SandboxError
+from core.errors import SandboxBusyError, SandboxError
 from core.files import save_json
 from core.paths import Workspace
 from core.process import started_ticks
@@ -22,7 +22,6 @@ ANSWER = {
     "text": "so far",
     "tokens": 2,
     "tokens_per_second": 9.5,
-    "first_token_s": 0.1,
     "reason": "",
 }
 
@@ -132,12 +131,6 @@ def test_an_answer_is_read_and_stopped(fake):
     ]
 
 
-def test_the_health_is_read(fake):
-    server, _, replies = fake
-    replies.append((200, b'{"state":"idle","model":null,"loading_since":null,"idle_s":2.5}'))
-    assert server.health().idle_s == 2.5
-
-
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
@@ -159,16 +152,16 @@ def test_a_server_that_is_gone_is_a_sentence():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(SandboxError, match="cannot be reached"):
-        server_at(port).health()
+        server_at(port).answer("ab12")
 
 
-def test_a_server_that_does_not_reply_is_a_sentence(monkeypatch):
+def test_a_server_that_does_not_reply_is_busy_and_a_sentence(monkeypatch):
     monkeypatch.setattr("core.sandbox.client.TIMEOUT_S", 0.05)
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
-        pytest.raises(SandboxError, match="did not reply"),
+        pytest.raises(SandboxBusyError, match="did not reply"),
     ):
-        server_at(silent.getsockname()[1]).health()
+        server_at(silent.getsockname()[1]).answer("ab12")
 
 
 @pytest.mark.parametrize("text", ["../x", "ab/cd", "", "a" * 65, "AB"])

@@ -58,6 +58,7 @@ def test_a_good_model_is_described(workspace):
     assert found["has_chat_template"]
     assert found["example"]["text"].endswith("<|im_start|>assistant\nParis.<|im_end|>\n")
     assert found["example"]["tokens"] > 10
+    assert found["turn_end"] == "<|im_end|>"
 
 
 def test_the_estimate_agrees_with_the_saved_weights(workspace):
@@ -108,14 +109,30 @@ def test_a_hub_that_cannot_be_reached_is_told_of(workspace, env):
 
 
 def test_a_name_that_is_none_is_told_of(workspace):
-    assert "neither a folder" in check(workspace, "-rf")["reason"]
+    assert "begins with a dash" in check(workspace, "-rf")["reason"]
+
+
+def test_a_folder_outside_of_the_workspace_is_not_looked_at(workspace, tmp_path):
+    save_tokenizer(tmp_path / "model")
+    for name in (str(tmp_path / "model"), "../other", "~/model", "/etc"):
+        found = check(workspace, name)
+        assert not found["ok"] and "outside the workspace" in found["reason"]
+
+
+def test_a_template_that_ends_turns_with_plain_text_or_changes_the_answer_has_no_turn_end(
+    workspace,
+):
+    for number, end in enumerate(["message['content'] }}###", "message['content'] | upper }}"]):
+        template = "{% for message in messages %}{{ " + end + "{% endfor %}"
+        name = save_config(workspace, f"odd{number}", model_type="llama", template=template)
+        assert check(workspace, name)["turn_end"] == ""
 
 
 def test_gated_and_unknown_models_are_told_apart():
     import httpx
     from huggingface_hub import errors
 
-    from trainer.model_check import explain
+    from trainer.model_trouble import explain
 
     response = httpx.Response(403, request=httpx.Request("GET", "http://hub"))
     gated = OSError("You are trying to access a gated repo.")

@@ -22,9 +22,6 @@ class FakeWriter:
         self.go.set()
         self.error = None
 
-    def has(self, source):
-        return True
-
     def write(self, answer):
         assert self.go.wait(10)
         if self.error:
@@ -73,8 +70,8 @@ def test_the_oldest_answers_are_forgotten_and_the_newest_kept(answers):
 
 def test_no_more_questions_are_taken_than_can_wait(answers, writer):
     writer.go.clear()
-    answers.add(QUESTION, SOURCE)
-    wait_until(lambda: answers.health()["state"] == "loading")
+    first = answers.add(QUESTION, SOURCE)
+    wait_until(lambda: first.state == "loading")
     for _ in range(MAX_WAITING):
         answers.add(QUESTION, SOURCE)
     with pytest.raises(SandboxError, match="wait already"):

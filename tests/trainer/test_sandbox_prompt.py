@@ -56,6 +56,19 @@ def test_it_ends_at_a_text_where_the_template_ends_turns_with_one(make_tokenizer
     assert make_prompt(make_tokenizer(PLAIN_TURNS), FakeModel(), user("hi")).end_text == "###"
 
 
+def test_a_template_that_can_think_writes_the_empty_thoughts_of_training(make_tokenizer):
+    closed = "{% if enable_thinking is false %}<think></think>{% endif %}"
+    tokenizer = make_tokenizer(TEMPLATE + "{% if add_generation_prompt %}" + closed + "{% endif %}")
+    prompt = make_prompt(tokenizer, FakeModel(), user("hi"))
+    assert tokenizer.decode(prompt.tokens).endswith("assistant\n<think></think>")
+
+
+def test_a_template_that_changes_answers_leaves_the_end_of_a_turn_unknown(make_tokenizer):
+    changing = "{% for message in messages %}{{ message['content'] | upper }}{% endfor %}"
+    prompt = make_prompt(make_tokenizer(changing), FakeModel(eos_token_id=7), user("hi"))
+    assert (7 in prompt.end_tokens, prompt.end_text) == (True, "")
+
+
 def test_without_a_template_the_last_text_of_the_user_is_continued(make_tokenizer):
     tokenizer = make_tokenizer(None)
     messages = [*user("old"), {"role": "assistant", "content": "x"}, *user("Once upon")]

@@ -3,6 +3,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from core.dataset.card import find_dataset
 from core.paths import WORKSPACE_VARIABLE, find_workspace
 from trainer.exact_answers import answers, count_exact, load, read_rows, until
 from trainer.starter import build, size_bytes
@@ -84,6 +85,12 @@ def test_the_model_says_which_tokens_begin_end_and_pad(model, tokenizer):
         assert settings.bos_token_id == tokenizer.bos_token_id
         assert settings.eos_token_id == tokenizer.eos_token_id
         assert settings.pad_token_id == tokenizer.pad_token_id
+
+
+def test_the_dataset_has_a_card_that_tells_of_its_rows(workspace):
+    dataset = find_dataset(workspace, "capitals")
+    assert dataset.is_converted and not dataset.problem
+    assert (dataset.name, dataset.format, dataset.rows) == ("capitals", "messages", 400)
 
 
 def test_a_second_build_leaves_what_is_there(workspace, folder):

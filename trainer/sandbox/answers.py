@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from core.clock import now_text
 from core.errors import SandboxError
 from core.sandbox.client import ANSWERING, DONE, ENDED, FAILED, LOADING, STOPPED, WAITING
 from core.sandbox.question import Question
@@ -70,8 +69,6 @@ def seconds_between(start: float | None, end: float | None) -> float | None:
 class Writer(Protocol):
     """Loads models and writes answers; the part that needs torch."""
 
-    def has(self, source: Source) -> bool: ...
-
     def write(self, answer: Answer) -> None: ...
 
     def explain(self, error: Exception) -> str: ...
@@ -87,12 +84,9 @@ class Answers:
         self.stopping = False
         self.is_ready = False
         self.used_at = time.monotonic()
-        self.loading_since: str | None = None
         self._open_writer = open_writer
         self._answers: dict[str, Answer] = {}
         self._change = threading.Condition()
-        self._current: Answer | None = None
-        self._model: str | None = None
         self.thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
     def add(self, question: Question, source: Source) -> Answer:
@@ -124,17 +118,6 @@ class Answers:
             answer.stop_wanted = True
             if answer.state == WAITING:
                 answer.state = STOPPED
-
-    def health(self) -> dict[str, Any]:
-        """What the process is doing now."""
-        current = self._current
-        state = "idle" if self.is_ready else "importing"
-        return {
-            "state": current.state if current and current.state in (LOADING, ANSWERING) else state,
-            "model": self._model,
-            "loading_since": self.loading_since,
-            "idle_s": round(self.idle_s(), 1),
-        }
 
     def idle_s(self) -> float:
         """The seconds since anyone asked or read an answer; 0 while there is work."""
@@ -181,19 +164,12 @@ class Answers:
         return None
 
     def _answer(self, writer: Writer, answer: Answer) -> None:
-        self._current = answer
         try:
-            if not writer.has(answer.source):
-                self.loading_since = now_text()
-                self._model = None
             writer.write(answer)
-            self._model = answer.source.name
             state = STOPPED if answer.stop_wanted else DONE
         except Exception as error:
             log.exception("%s could not answer", answer.source.name)
             answer.reason = writer.explain(error)
             state = FAILED
-        self.loading_since = None
-        self._current = None
         self.used_at = time.monotonic()
         answer.state = state

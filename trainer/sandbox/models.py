@@ -50,13 +50,6 @@ class Models:
         self.device = device
         self._loaded: Loaded | None = None
 
-    def has(self, source: Source) -> bool:
-        """Whether the source can be used without loading anything."""
-        loaded = self._loaded
-        if loaded is None or not loaded.serves(source, embedding_rows(source)):
-            return False
-        return source.adapter is None or (source.adapter, source.stamp) in loaded.adapters
-
     @contextmanager
     def use(self, source: Source) -> Iterator[tuple[Any, Any]]:
         """The model with exactly the source's weights active, and its tokenizer."""

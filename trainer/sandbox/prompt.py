@@ -42,13 +42,15 @@ def make_prompt(tokenizer: Any, model: Any, messages: Sequence[Message]) -> Prom
 
 def apply_template(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     """The tokens of the chat, up to where the model's answer begins."""
+    # In training no turn has thoughts. Not every tokenizer bears a word it does not know.
+    knows = "enable_thinking" in str(tokenizer.chat_template)
+    thinking = {"enable_thinking": False} if knows else {}
     try:
         return list(
             tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
                 add_generation_prompt=True,
-                # In training no turn has thoughts; templates that know of none ignore it.
-                enable_thinking=False,
+                **thinking,
                 return_dict=True,
             )["input_ids"]
         )

@@ -23,9 +23,6 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 def create_app(workspace: Workspace, answers: Answers, token: str) -> ASGIApp:
     """The routes, closed to whoever does not know the token."""
 
-    async def health(request: Request) -> JSONResponse:
-        return JSONResponse(answers.health())
-
     async def ask(request: Request) -> JSONResponse:
         question = parse_question(await read_record(request))
         answer = answers.add(question, resolve_model(workspace, question.model))
@@ -46,7 +43,6 @@ def create_app(workspace: Workspace, answers: Answers, token: str) -> ASGIApp:
         return answer
 
     routes = [
-        Route("/health", health),
         Route("/answers", ask, methods=["POST"]),
         Route("/answers/{answer_id}", show, methods=["GET"]),
         Route("/answers/{answer_id}", stop, methods=["DELETE"]),

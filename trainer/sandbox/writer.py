@@ -13,7 +13,6 @@ from core.sandbox.question import Question
 from trainer.sandbox.answers import Answer
 from trainer.sandbox.models import Models, free_memory
 from trainer.sandbox.prompt import Prompt, context_length, make_prompt
-from trainer.sandbox.source import Source
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
@@ -27,10 +26,6 @@ class TorchWriter:
             raise SandboxError("no GPU can be used here; start the sandbox with --device cpu")
         self._device = device
         self._models = Models(device)
-
-    def has(self, source: Source) -> bool:
-        """Whether the source's weights are in memory."""
-        return self._models.has(source)
 
     def write(self, answer: Answer) -> None:
         """Write the whole answer, or as much as comes before it is stopped."""
