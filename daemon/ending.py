@@ -17,8 +17,8 @@ ARTEFACTS = (
 )
 
 HUB_HINT = (
-    "The model or dataset could not be fetched: there is no such name on the Hugging Face Hub, or no "
-    "connection to it and no copy on this machine."
+    "The model or dataset could not be fetched: the Hugging Face Hub has no such name, or there is "
+    "no connection to it and no copy on this machine."
 )
 
 HINTS = (

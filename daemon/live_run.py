@@ -86,7 +86,8 @@ class LiveRun:
         before = self.status.progress
         plan = self.journal.last("plan") or {}
         newest = self.recent[-1] if self.recent else {}
-        tokens = [row["tokens"] for row in self.recent if "tokens" in row]
+        # Those that were learned from, as the speed counts them: padding and questions are not.
+        tokens = [row["trainable_tokens"] for row in self.recent if "trainable_tokens" in row]
         return replace(
             before,
             step=int(newest.get("step", before.step)),

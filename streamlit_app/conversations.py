@@ -17,35 +17,35 @@ MAX_ID_LENGTH = 40
 
 @dataclass
 class Conversations:
-    """What was said with each model, and what is being answered."""
+    """What was said in each conversation, and what is being answered."""
 
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     asking: dict[str, Asking] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def turns_of(self, model: str) -> list[Turn]:
-        """What was said to and by the model."""
-        return self.turns.setdefault(model, [])
+    def turns_of(self, name: str) -> list[Turn]:
+        """What was said in the conversation of that name."""
+        return self.turns.setdefault(name, [])
 
-    def advance(self, model: str, workspace: Workspace) -> Shown | None:
+    def advance(self, name: str, workspace: Workspace) -> Shown | None:
         """Move the answer on; None when it is done, and a turn like the others."""
         # Two tabs with the same address are two threads.
         with self.lock:
-            asking = self.asking.get(model)
+            asking = self.asking.get(name)
             if asking is None:
                 return None
             shown = asking.advance(workspace)
             if not shown.is_ended:
                 return shown
-            self.turns_of(model).append(answer_turn(shown))
-            del self.asking[model]
+            self.turns_of(name).append(answer_turn(shown))
+            del self.asking[name]
             return None
 
-    def clear(self, model: str, workspace: Workspace) -> None:
+    def clear(self, name: str, workspace: Workspace) -> None:
         """Forget the conversation, and stop the answer that is being written."""
         with self.lock:
-            asking = self.asking.pop(model, None)
-            self.turns.pop(model, None)
+            asking = self.asking.pop(name, None)
+            self.turns.pop(name, None)
         if asking is not None:
             asking.stop(workspace)
 

@@ -5,7 +5,7 @@ import codecs
 from core.errors import DatasetError
 
 CONTROLS = frozenset(map(chr, [*range(9), *range(14, 32)]))
-NO_TEXT = "this is no text: save it as JSON Lines, JSON, CSV or text"
+NO_TEXT = "this is not a text file: save it as JSON Lines, JSON, CSV or text"
 SIGNATURES = {
     b"PK\x03\x04": "a ZIP or Excel file: unpack it, or save the sheet as CSV",
     b"\x1f\x8b": "compressed with gzip: unpack it first",

@@ -8,7 +8,7 @@ from core.spec.axolotl_schema import DATASET_KEYS, known_names, suggest
 Config = dict[str, Any]
 
 _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
-    "learning_rate": (lambda value: value > 0, "above 0"),
+    "learning_rate": (lambda value: 0 < value <= 1, "above 0 and at most 1"),
     "num_epochs": (lambda value: value > 0, "above 0"),
     "max_steps": (lambda value: value > 0, "above 0"),
     "micro_batch_size": (lambda value: value >= 1, "at least 1"),

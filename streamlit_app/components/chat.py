@@ -12,41 +12,41 @@ POLL_S = 0.2
 AVATARS = {USER: ":material/person:", ASSISTANT: ":material/smart_toy:"}
 
 
-def show(model: str, sampling: Sampling) -> None:
-    """The conversation with one model, and the field for the next question."""
+def show(name: str, model: str, sampling: Sampling) -> None:
+    """The conversation of that name, and the field for the next question to the model."""
     talk = conversations.current()
-    turns, is_busy = talk.turns_of(model), model in talk.asking
+    turns, is_busy = talk.turns_of(name), name in talk.asking
     prompt = st.chat_input("Ask the model something", disabled=is_busy, key="prompt")
     if prompt and not is_busy:
         turns.append(Turn(USER, prompt))
         told = messages(turns if sampling.remembers else turns[-1:])
-        talk.asking[model] = Asking(model, told, sampling)
+        talk.asking[name] = Asking(model, told, sampling)
         st.rerun()
     for turn in turns:
         _show_turn(turn)
     if is_busy:
-        st.fragment(run_every=POLL_S)(_show_asking)(talk, model)
+        st.fragment(run_every=POLL_S)(_show_asking)(talk, name)
     elif not turns:
         st.caption("Nothing has been said yet. The first answer takes a little longer.")
 
 
-def show_clear(model: str) -> None:
+def show_clear(name: str) -> None:
     """A button that forgets the conversation."""
     talk = conversations.current()
     st.button(
         "Clear",
         icon=":material/delete_sweep:",
         on_click=talk.clear,
-        args=(model, session.workspace()),
-        disabled=not talk.turns_of(model),
+        args=(name, session.workspace()),
+        disabled=not talk.turns_of(name),
     )
 
 
 @guard.shown()
-def _show_asking(talk: Conversations, model: str) -> None:
+def _show_asking(talk: Conversations, name: str) -> None:
     """The answer as far as it has come; once it has ended, it is a turn like the others."""
-    asking = talk.asking.get(model)
-    shown = talk.advance(model, session.workspace())
+    asking = talk.asking.get(name)
+    shown = talk.advance(name, session.workspace())
     if asking is None or shown is None:
         st.rerun()
     with st.chat_message(ASSISTANT, avatar=AVATARS[ASSISTANT]):

@@ -126,6 +126,7 @@ def _show_same() -> None:
 def _welcome(dataset: Dataset) -> None:
     st.session_state[ROUND] += 1
     st.session_state[CHOSEN] = dataset.name
-    rows = count_text(dataset.rows + dataset.validation_rows)
-    st.session_state["dataset_notice"] = f"Added {dataset.name} with {rows} rows."
+    count = dataset.rows + dataset.validation_rows
+    rows = "1 row" if count == 1 else f"{count_text(count)} rows"
+    st.session_state["dataset_notice"] = f"Added {dataset.name} with {rows}."
     st.rerun()

@@ -14,7 +14,7 @@ def show() -> None:
     """The free space of the workspace's disk."""
     disk = shutil.disk_usage(session.workspace().root)
     st.progress(
-        disk.used / disk.total if disk.total else 0.0,
+        1 - disk.free / disk.total if disk.total else 0.0,
         text=f"Disk: {bytes_text(disk.free)} free of {bytes_text(disk.total)}",
     )
     if disk.free < LOW_BYTES:

@@ -9,7 +9,7 @@ from core.catalogue import ModelEntry, local_models
 from core.dataset.card import Dataset
 from core.dataset.sample import sample_rows
 from core.spec.axolotl_schema import describe
-from core.spec.draft import LIMITS, METHODS, PRECISIONS
+from core.spec.draft import METHODS, PRECISIONS
 from streamlit_app import draft_state, session
 from streamlit_app.components import row_sample
 from streamlit_app.components.model_check import parameters_text
@@ -212,11 +212,9 @@ def show_gpus(count: int | None) -> None:
 
 
 def _number(label: str, name: str, step: float = 1, form: str | None = None) -> None:
-    low, high = LIMITS[name]
+    # Without limits of its own: it would keep the old value and only turn red. The check tells.
     st.number_input(
         label,
-        low,
-        high,
         step=step,
         format=form,
         key=draft_state.key(name),

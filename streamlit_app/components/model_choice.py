@@ -10,20 +10,28 @@ from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.display import moment_text
 
-FINAL, BASE = "final", "base"
+FINAL, NEWEST, BASE = "final", "newest", "base"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A run, and which of its weights: `final`, `checkpoint-<step>` or `base`."""
+    """A run, and which of its weights: `final`, `newest`, `checkpoint-<step>` or `base`."""
 
     run: Run
     part: str
 
     @property
     def model(self) -> str:
-        """The name under which the sandbox knows it."""
-        return self.run.run_id if self.part == FINAL else f"{self.run.run_id}/{self.part}"
+        """The name under which the sandbox knows it now."""
+        if self.part == FINAL:
+            return self.run.run_id
+        part = f"checkpoint-{self.run.checkpoints()[-1]}" if self.part == NEWEST else self.part
+        return f"{self.run.run_id}/{part}"
+
+    @property
+    def talk(self) -> str:
+        """The name of the conversation: it outlives the checkpoint that a training replaces."""
+        return f"{self.run.run_id}/{self.part}"
 
 
 def show(runs: Sequence[Run]) -> Choice:
@@ -43,13 +51,19 @@ def usable(runs: Sequence[Run]) -> list[Run]:
 
 def parts(run: Run) -> list[str]:
     """The weights of a run, the best first."""
-    final = [FINAL] if run.status.phase is Phase.COMPLETED else []
-    return [*final, *(f"checkpoint-{step}" for step in reversed(run.checkpoints())), BASE]
+    checkpoints = [f"checkpoint-{step}" for step in reversed(run.checkpoints())]
+    if run.status.phase is Phase.COMPLETED:
+        return [FINAL, *checkpoints, BASE]
+    return [NEWEST, *checkpoints, BASE] if checkpoints else [BASE]
 
 
 def part_text(part: str) -> str:
     """Weights in words."""
-    words = {FINAL: "Final", BASE: "Base model (before training)"}
+    words = {
+        FINAL: "Final",
+        NEWEST: "Newest checkpoint",
+        BASE: "Base model (before training)",
+    }
     return words.get(part) or part.replace("checkpoint-", "Checkpoint at step ")
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.run.store import Rejected
 from streamlit_app import session
+from streamlit_app.code_words import marked
 from streamlit_app.display import plain
 
 
@@ -20,7 +21,7 @@ def show(rejected: Sequence[Rejected]) -> None:
 
 def _show_one(spec: Rejected) -> None:
     st.markdown(f"**{plain(spec.name)}**")
-    st.text(spec.reason.strip() or "No reason was left.")
+    st.markdown(marked(spec.reason.strip()) or "No reason was left.")
     st.button(
         "Dismiss",
         key=f"dismiss {spec.name}",

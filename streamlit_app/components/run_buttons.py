@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.run.phase import CANCELLABLE, Phase, Verb
+from core.run.phase import CANCELLABLE, FINISHED, Phase, Verb
 from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.display import VERB_WORDS, plain
@@ -22,6 +22,14 @@ def show(run: Run) -> None:
                 label="**Chat with it**",
                 icon=":material/chat:",
                 query_params={"run": run.run_id},
+            )
+
+        if run.status.phase in FINISHED:
+            st.page_link(
+                session.NEW_RUN_PAGE,
+                label="**Change and run again**",
+                icon=":material/replay:",
+                query_params={"from": run.run_id},
             )
 
 

@@ -41,4 +41,6 @@ def _reason(status: RunStatus) -> str:
     """Why it is in its phase; of a running one the bar tells more, so only where it runs."""
     if status.phase is Phase.RUNNING:
         return f"On {gpus_text(status.gpus)}"
+    if status.phase is Phase.QUEUED and status.position:
+        return f"Number {status.position} in the queue"
     return sentence(status.reason)

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SpecError
+from core.run.phase import Phase
 from core.run.store import Run
 from core.safe_yaml import load_yaml_mapping
 from streamlit_app import session
@@ -41,8 +42,15 @@ def facts(run: Run) -> dict[str, str]:
         "Runs on": sentence(gpus_text(status.gpus)) if status.started_at else "",
         "Submitted": moment_text(status.submitted_at, session.zone()),
         "Started": moment_text(status.started_at, session.zone()) if status.started_at else "",
+        "Saved in": saved_in(run),
         "Ended": moment_text(status.ended_at, session.zone()) if status.ended_at else "",
     }
+
+
+def saved_in(run: Run) -> str:
+    """Where the result or the checkpoints lie; empty while there are none."""
+    has_result = run.status.phase is Phase.COMPLETED or run.checkpoints()
+    return str(run.paths.output.relative_to(session.workspace().root)) if has_result else ""
 
 
 def load_config(run: Run) -> dict[str, Any]:

@@ -25,7 +25,19 @@ def choices() -> dict[str, str]:
     """What a run can start from, and how it is called."""
     presets = {f"preset:{name}": name for name in list_presets(session.workspace())}
     runs = {f"run:{run.run_id}": f"Run {run.run_id}" for run in session.runs()[:LATEST_RUNS]}
+    chosen = st.session_state.get("new_from") or ""
+    if chosen.startswith("run:"):
+        runs.setdefault(chosen, f"Run {chosen.removeprefix('run:')}")
     return {draft_state.FROM_DEFAULTS: "Defaults", **presets, **runs}
+
+
+def follow_link() -> None:
+    """Start from the run that a link names (`?from=<run id>`), once."""
+    run_id = st.query_params.get("from")
+    if run_id:
+        del st.query_params["from"]
+        st.session_state["new_from"] = f"run:{run_id}"
+        start_from()
 
 
 def start_from() -> None:
@@ -195,6 +207,7 @@ if waiting is not None:
 else:
     draft_state.prepare()
     st.session_state.setdefault("new_mode", FORM)
+    follow_link()
     if st.session_state["new_mode"] == YAML:
         show_yaml()
     else:

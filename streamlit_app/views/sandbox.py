@@ -16,5 +16,5 @@ if not runs:
 chosen = model_choice.show(runs)
 with st.container(horizontal=True, gap="small"):
     sampling = sampling_settings.show(chosen.run)
-    chat.show_clear(chosen.model)
-chat.show(chosen.model, sampling)
+    chat.show_clear(chosen.talk)
+chat.show(chosen.talk, chosen.model, sampling)

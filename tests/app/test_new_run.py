@@ -431,3 +431,26 @@ def test_a_card_that_is_seen_later_is_used_unless_the_cpu_was_chosen(workspace: 
     page.selectbox(key="new_gpus").set_value(0).run()
     check(page.run())
     assert spec_of(page)["run"]["gpus"] == 0
+
+
+def test_a_link_from_a_run_starts_from_that_run(workspace: Workspace) -> None:
+    spec = (
+        "run: {name: before}\nbase_model: ./models/starter\nnum_epochs: 7\nlearning_rate: 0.001\n"
+    )
+    paths = workspace.run("20260101-000000-before")
+    paths.folder.mkdir(parents=True)
+    paths.spec.write_text(spec)
+    save_json(paths.status, to_record(RunStatus(paths.run_id, "before", now(), now())))
+    page = AppTest.from_file(str(APP), default_timeout=30).run()
+    page.switch_page("views/new_run.py")
+    page.query_params["from"] = paths.run_id
+    check(page.run())
+    assert page.number_input(key="new_num_epochs").value == 7
+    assert "from" not in page.query_params
+
+
+def test_a_number_out_of_range_is_told_and_cannot_start(workspace: Workspace) -> None:
+    page = open_page(workspace)
+    page.number_input(key="new_learning_rate").set_value(5.0).run()
+    assert "must be above 0 and at most 1" in errors_of(page)
+    assert page.button(key="new-start").disabled

@@ -174,7 +174,7 @@ def test_a_bad_row_is_left_out_and_named_by_its_line(
         ("a.csv", b"question,answer\nq,\n", "none of the 1 rows can be used"),
         ("a.jsonl", b"hello\nworld\n", "line 1: broken JSON"),
         ("a.csv", b"PK\x03\x04", "a ZIP or Excel file"),
-        ("a.txt", b"\x00\x01\x02\x03", "this is no text"),
+        ("a.txt", b"\x00\x01\x02\x03", "this is not a text file"),
         ("a.parquet", b"PAR1", "cannot be read"),
         ("a.json", b'[{"text": "a"}', "is not closed"),
         ("a.json", b'[{"text": "a"},\n{"text" 1}]', "line 2: broken JSON"),

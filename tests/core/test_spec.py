@@ -67,7 +67,7 @@ def test_keys_set_to_nothing_count_as_not_given() -> None:
         ({"datasets": [{"path": "./uploads/qa/train.jsonl", "typ": "alpaca"}]}, "mean `type`?"),
         ({"learning_rate": None}, "`learning_rate` is missing"),
         ({"base_model": " "}, "`base_model` is empty"),
-        ({"learning_rate": -1}, "`learning_rate` must be above 0"),
+        ({"learning_rate": -1}, "`learning_rate` must be above 0 and at most 1"),
         ({"num_epochs": 0}, "`num_epochs` must be above 0"),
         ({"lora_r": None}, "`lora_r` is missing"),
         ({"lora_dropout": 1.5}, "`lora_dropout` must be"),
