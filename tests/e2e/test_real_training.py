@@ -119,8 +119,9 @@ def test_the_stages_of_the_run_are_told_in_their_order(trained: Workspace) -> No
     entries = parse_json_lines(run_named(trained, "first").paths.journal.read_text().splitlines())
     stages = [entry["stage"] for entry in entries if entry["entry"] == "stage"]
     kinds = [entry["entry"] for entry in entries]
-    assert stages[:5] == ["imports", "config", "dataset", "model", "training"]
-    assert {"evaluating", "saving"} <= set(stages)
+    # Axolotl validates once before the first step.
+    assert stages[:6] == ["imports", "config", "dataset", "model", "evaluating", "training"]
+    assert "saving" in stages
     assert kinds.index("plugin") < kinds.index("plan") < kinds.index("done") == len(kinds) - 1
 
 
