@@ -1,7 +1,9 @@
 """CSV with whatever delimiter it was saved, record by record."""
 
+import contextlib
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -70,13 +72,11 @@ def find_delimiter(sample: str) -> str:
 
 def _score(sample: str, delimiter: str) -> tuple[float, int]:
     rows: list[int] = []
-    try:
-        for cells in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter):
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    # A sample that ends inside a quote is no fault of the delimiter: the rows before it count.
+    with contextlib.suppress(csv.Error):
+        for cells in itertools.islice(reader, 20):
             rows.append(len(cells))
-            if len(rows) == 20:
-                break
-    except csv.Error:
-        pass
     if not rows or rows[0] < 2:
         return 0.0, 1
     return sum(count == rows[0] for count in rows) / len(rows), rows[0]

@@ -10,6 +10,7 @@ from core.files import load_json
 from core.model_check import read_check, request_check, request_path
 from core.paths import Workspace
 from daemon.model_checks import ModelChecks
+from tests.clock import Clock
 
 # Stands for `python`: answers with its own arguments.
 FAKE = """\
@@ -29,15 +30,6 @@ ANSWER = 'out.write_text(json.dumps({"base_model": model, "ok": True, "arguments
 @pytest.fixture
 def workspace(tmp_path):
     return Workspace(tmp_path)
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

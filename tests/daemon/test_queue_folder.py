@@ -6,22 +6,14 @@ from pathlib import Path
 import pytest
 
 from daemon.queue_folder import QueueFolder
+from tests.clock import Clock
 
 QUIET_S = 3.0
 
 
-class Clock:
-    """A clock that stands still until told."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

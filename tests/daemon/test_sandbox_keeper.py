@@ -9,6 +9,7 @@ from core.files import save_json
 from core.paths import Workspace
 from core.sandbox.client import find_server, want_sandbox
 from daemon.sandbox import SandboxKeeper
+from tests.clock import Clock
 
 # Stands for `python`: gets the arguments that the real one would get.
 FAKE = """\
@@ -47,15 +48,6 @@ raise SystemExit("no module named torch")
 def workspace(tmp_path):
     (tmp_path / "runs").mkdir()
     return Workspace(tmp_path)
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
