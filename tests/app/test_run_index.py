@@ -1,6 +1,9 @@
 import json
 import os
 import time
+from pathlib import Path
+
+import pytest
 
 from core.run.phase import Phase
 from core.run.store import Store
@@ -51,13 +54,18 @@ def test_only_lines_with_a_loss_are_parsed(place: Furnished) -> None:
     assert read_losses(path) == Losses(0.5, None)
 
 
-def test_five_hundred_runs_are_listed_at_once(place: Furnished) -> None:
-    for number in range(500):
+def test_runs_that_did_not_change_are_not_read_again(
+    place: Furnished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
         place.add_run(f"run {number:03d}", Phase.COMPLETED, minutes_ago=number)
     index = RunIndex(Store(place.workspace))
-    for run in index.runs():
-        index.summary(run), index.losses(run)
-    started = time.perf_counter()
-    for run in index.runs():
-        index.summary(run), index.losses(run)
-    assert time.perf_counter() - started < 0.5
+    first = [(run.run_id, index.summary(run), index.losses(run)) for run in index.runs()]
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    again = [(run.run_id, index.summary(run), index.losses(run)) for run in index.runs()]
+    assert again == first
+    assert len(again) == 50

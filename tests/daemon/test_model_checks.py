@@ -50,7 +50,7 @@ def make_checks(tmp_path, workspace):
         wait_until(lambda checks=checks: not checks._killed, checks.tick)
 
 
-def wait_until(fact, tick=lambda: None, timeout_s=10):
+def wait_until(fact, tick=lambda: None, timeout_s=40):
     end = time.monotonic() + timeout_s
     while not (found := fact()):
         assert time.monotonic() < end, "waited in vain"

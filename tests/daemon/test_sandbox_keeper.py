@@ -70,7 +70,7 @@ def make_keeper(tmp_path, workspace):
         wait_until(lambda keeper=keeper: not keeper.is_running)
 
 
-def wait_until(fact, tick=lambda: None, timeout_s=10):
+def wait_until(fact, tick=lambda: None, timeout_s=40):
     end = time.monotonic() + timeout_s
     while not (found := fact()):
         assert time.monotonic() < end, "waited in vain"

