@@ -125,6 +125,14 @@ def parse_json_lines(lines: list[str]) -> list[dict[str, Any]]:
     return records
 
 
+def file_size(path: Path) -> int:
+    """The size in bytes; 0 when there is no file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def read_tail(path: Path, size_bytes: int = 64 * 1024) -> str:
     """The last `size_bytes` of a text file, from the first whole line on; empty when missing."""
     try:

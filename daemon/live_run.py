@@ -2,11 +2,10 @@
 
 from collections import deque
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from core.clock import now
-from core.files import parse_json_lines, read_complete_lines
+from core.files import file_size, parse_json_lines, read_complete_lines
 from core.paths import RunPaths
 from core.run.eta import RECENT, estimate_s
 from core.run.journal import JournalReader
@@ -30,7 +29,7 @@ class LiveRun:
         self.process = process
         self.journal = JournalReader(paths.journal, status.attempt)
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
-        self.metrics_offset = max(0, _size(paths.metrics) - RECENT_BYTES)
+        self.metrics_offset = max(0, file_size(paths.metrics) - RECENT_BYTES)
         self.kill_at: float | None = None
 
     def follow(self) -> None:
@@ -113,10 +112,3 @@ class LiveRun:
     def _update(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)
         records.save(self.paths, self.status, durable=False)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

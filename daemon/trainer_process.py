@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import json
 import math
 import os
 import signal
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import RecordError
+from core.files import load_json
 from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
 from core.process import is_same, pids_with_environment
@@ -84,9 +84,9 @@ class TrainerProcess:
         if self.keeper:
             return self.keeper.pid if self.keeper.poll() is None else None
         try:
-            holder = json.loads(self.paths.lock.read_text())
+            holder = load_json(self.paths.lock)
             pid, ticks = int(holder["pid"]), int(holder["started_ticks"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, RecordError, ValueError, KeyError, TypeError):
             return None
         return pid if is_same(pid, ticks) else None
 
@@ -131,8 +131,8 @@ def never_started(paths: RunPaths, status: RunStatus) -> bool:
     if status.phase is not Phase.STARTING or is_locked(paths.lock):
         return False
     try:
-        holder = json.loads(paths.lock.read_text())
-    except (OSError, ValueError):
+        holder = load_json(paths.lock)
+    except (OSError, RecordError):
         return True
     return bool(holder.get("attempt") != status.attempt)
 

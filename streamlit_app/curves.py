@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import parse_json_lines
+from core.files import file_size, parse_json_lines
 
 CHART_KEYS = ("loss", "eval_loss")
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -51,9 +51,9 @@ class Curves:
     def refresh(self) -> None:
         """Take in the whole lines added since the last call; start over if the file shrank."""
         with self._lock:
-            if self._offset > _size(self.path):
+            if self._offset > file_size(self.path):
                 self._reset()
-            while self._offset < _size(self.path) and self._read_block():
+            while self._offset < file_size(self.path) and self._read_block():
                 pass
 
     def last(self, key: str) -> float | None:
@@ -99,13 +99,6 @@ class Curves:
         self.latest = {}
         self.version += 1
         self._offset = 0
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _is_finite(value: Any) -> bool:

@@ -15,7 +15,7 @@ from core.paths import RUN_ID, RunPaths, Workspace
 from core.run.phase import Phase, Verb
 from core.run.status import RunStatus, from_record
 from core.safe_yaml import dump_yaml
-from core.spec.run_spec import FILE_NAME, RunSpec, parse_spec
+from core.spec.run_spec import FILE_NAME
 
 _SUBMITTING = threading.Lock()
 
@@ -30,10 +30,6 @@ class Run:
     @property
     def run_id(self) -> str:
         return self.status.run_id
-
-    def load_spec(self) -> RunSpec:
-        """What was asked for. Raises SpecError or OSError when it is unreadable."""
-        return parse_spec(self.paths.spec.read_bytes(), self.status.name)
 
     def checkpoints(self) -> list[int]:
         """The steps of the complete checkpoints, oldest first.

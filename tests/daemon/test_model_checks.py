@@ -11,6 +11,7 @@ from core.model_check import read_check, request_check, request_path
 from core.paths import Workspace
 from daemon.model_checks import ModelChecks
 from tests.clock import Clock
+from tests.waiting import wait_until
 
 # Stands for `python`: answers with its own arguments.
 FAKE = """\
@@ -48,15 +49,6 @@ def make_checks(tmp_path, workspace):
     for checks in made:
         checks.stop()
         wait_until(lambda checks=checks: not checks._killed, checks.tick)
-
-
-def wait_until(fact, tick=lambda: None, timeout_s=40):
-    end = time.monotonic() + timeout_s
-    while not (found := fact()):
-        assert time.monotonic() < end, "waited in vain"
-        tick()
-        time.sleep(0.01)
-    return found
 
 
 def answer_to(checks, workspace, base_model):

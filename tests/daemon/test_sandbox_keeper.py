@@ -10,6 +10,7 @@ from core.paths import Workspace
 from core.sandbox.client import find_server, want_sandbox
 from daemon.sandbox import SandboxKeeper
 from tests.clock import Clock
+from tests.waiting import wait_until
 
 # Stands for `python`: gets the arguments that the real one would get.
 FAKE = """\
@@ -68,15 +69,6 @@ def make_keeper(tmp_path, workspace):
         if keeper._child is not None and keeper.is_running:
             os.killpg(keeper._child.pid, 9)
         wait_until(lambda keeper=keeper: not keeper.is_running)
-
-
-def wait_until(fact, tick=lambda: None, timeout_s=40):
-    end = time.monotonic() + timeout_s
-    while not (found := fact()):
-        assert time.monotonic() < end, "waited in vain"
-        tick()
-        time.sleep(0.01)
-    return found
 
 
 def starts(workspace):

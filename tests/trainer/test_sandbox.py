@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,17 +15,10 @@ from core.errors import SandboxError
 from core.paths import CODE_ROOT, Workspace
 from core.sandbox.client import find_server
 from tests.trainer.tiny_model import SPECIAL, VOCABULARY, save_adapter, save_model
+from tests.waiting import wait_until
 
 ASK = [{"role": "user", "content": "What is it?"}]
 SHORT = {"max_new_tokens": 24}
-
-
-def wait_until(fact, timeout_s=40):
-    end = time.monotonic() + timeout_s
-    while not (found := fact()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-    return found
 
 
 def make_workspace(root):
