@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from core.paths import CODE_ROOT, Workspace
 from core.run.phase import FINISHED
@@ -87,6 +87,11 @@ def choose(page: Page, label: str, text: str) -> None:
     page.get_by_role("option", name=text).first.click()
 
 
+def badge(page: Page, phase: str) -> Locator:
+    """The coloured word that says where the run is; the log may hold the same word earlier."""
+    return page.locator(".stMarkdownBadge", has_text=phase).first
+
+
 def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspace) -> None:
     page.goto(address)
     page.get_by_role("link", name="New run").first.click()
@@ -95,9 +100,9 @@ def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspac
     choose(page, "Start from", "starter-lora")
     expect(page.get_by_text("lora_r: 64")).to_be_visible()
     epochs = page.get_by_role("spinbutton", name="Epochs")
-    epochs.fill("2")
+    epochs.fill("4")
     epochs.press("Enter")
-    expect(page.get_by_text("num_epochs: 2")).to_be_visible()
+    expect(page.get_by_text("num_epochs: 4")).to_be_visible()
     start = page.get_by_role("button", name="Start", exact=True)
     expect(start).to_be_enabled()
     start.click()
@@ -111,7 +116,7 @@ def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspac
     page.wait_for_function(
         "before => window.plot.isConnected && window.plot.calcdata[0].length > before", arg=count
     )
-    expect(page.get_by_text("Completed").first).to_be_visible(timeout=TRAINING_MS)
+    expect(badge(page, "Completed")).to_be_visible(timeout=TRAINING_MS)
     run = Store(workspace).runs()[0]
     assert run.status.phase in FINISHED
     assert (run.paths.output / "adapter_model.safetensors").is_file()
@@ -166,5 +171,5 @@ def test_a_running_training_is_cancelled_after_a_question(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Cancel the run").click()
-    expect(page.get_by_text("Cancelled").first).to_be_visible()
+    expect(badge(page, "Cancelled")).to_be_visible()
     wait_for(lambda: store.find_run(run.run_id).status.phase == "cancelled", 30)
