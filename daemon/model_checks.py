@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.clock import now_text
-from core.errors import SpecError
-from core.files import read_tail, save_json
+from core.errors import SpecError, TrainerUIError
+from core.files import read_tail, read_untrusted, save_json
 from core.model_check import answer_path, check_key, check_name
-from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
+from core.paths import Workspace
 from core.safe_yaml import load_yaml_mapping
+from daemon.child import start_module
 
 MODULE = "trainer.model_check"
 TIMEOUT_S = 60.0
@@ -90,7 +91,7 @@ class ModelChecks:
     def _begin(self, request: Path) -> None:
         try:
             base_model = read_request(request)
-        except (OSError, SpecError) as error:
+        except (OSError, TrainerUIError) as error:
             # Nobody can be waiting for it: its name belongs to no base model.
             log.warning("removed the request %s: %s", request.name, error)
             request.unlink(missing_ok=True)
@@ -113,21 +114,10 @@ class ModelChecks:
         out = answer_path(self._workspace, base_model)
         # One argument each, so that no name can be taken for an option.
         arguments = [f"--base-model={base_model}", f"--out={out}"]
+        command = [self._python, "-P", "-m", MODULE, *arguments]
+        env = {**self._env, "CUDA_VISIBLE_DEVICES": ""}
         with self._log.open("wb") as output:
-            return subprocess.Popen(
-                [self._python, "-P", "-m", MODULE, *arguments],
-                env={
-                    **self._env,
-                    "PYTHONPATH": str(CODE_ROOT),
-                    WORKSPACE_VARIABLE: str(self._workspace.root),
-                    "CUDA_VISIBLE_DEVICES": "",
-                },
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            return start_module(command, self._workspace, env, self._folder, output)
 
     def _refuse(self, base_model: str, reason: str) -> None:
         record = {"base_model": base_model, "ok": False, "reason": reason, "at": now_text()}
@@ -148,13 +138,11 @@ def oldest_request(folder: Path) -> Path | None:
 
 
 def read_request(path: Path) -> str:
-    """The base model that a request names; SpecError when it is no honest request."""
-    # A link, or a pipe that would hold up the daemon, is no request.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        text = file.read(MAX_REQUEST_BYTES + 1)
-    if text is None or len(text) > MAX_REQUEST_BYTES:
-        raise SpecError("it is too large")
+    """The base model that a request names.
+
+    Raises RecordError or SpecError when it is no honest request.
+    """
+    text = read_untrusted(path, MAX_REQUEST_BYTES)
     base_model = load_yaml_mapping(text).get("base_model")
     if not isinstance(base_model, str):
         raise SpecError("it names no base_model")

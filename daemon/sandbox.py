@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import now_text
-from core.files import read_complete_lines, save_json
-from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
-from core.process import started_ticks
+from core.files import file_size, read_complete_lines, save_json
+from core.paths import Workspace
+from core.process import is_same, started_ticks
 from core.sandbox.client import FAILED, STOPPED, Server, read_server
+from daemon.child import start_module
 
 MODULE = "trainer.sandbox"
 KILL_AFTER_S = 3.0
@@ -43,7 +44,7 @@ class Child:
         """Whether it runs still. Never waits."""
         if self.process is not None:
             return self.process.poll() is None
-        return started_ticks(self.pid) == self.started_ticks
+        return is_same(self.pid, self.started_ticks)
 
     def exit_text(self) -> str:
         """How it ended, for people."""
@@ -137,29 +138,14 @@ class SandboxKeeper:
     def _spawn(self, device: str, visible_gpus: str | None) -> subprocess.Popen[bytes]:
         idle = f"{self._idle_timeout_s:g}"
         command = [self._python, "-P", "-m", MODULE, "--idle-timeout-s", idle, "--device", device]
-        with self._paths.log.open("ab") as output:
-            return subprocess.Popen(
-                command,
-                env=self._environment(device, visible_gpus),
-                # A folder that only we write to, and where no name can be taken for a model's.
-                cwd=self._paths.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def _environment(self, device: str, visible_gpus: str | None) -> dict[str, str]:
-        env = {
-            **self._env,
-            "PYTHONPATH": str(CODE_ROOT),
-            WORKSPACE_VARIABLE: str(self._workspace.root),
-        }
+        env = dict(self._env)
         if device == "cpu":
             env["CUDA_VISIBLE_DEVICES"] = ""
         elif visible_gpus is not None:
             env["CUDA_VISIBLE_DEVICES"] = visible_gpus
-        return env
+        with self._paths.log.open("ab") as output:
+            # In a folder that only we write to, and where no name can be taken for a model's.
+            return start_module(command, self._workspace, env, self._paths.folder, output)
 
     def _settle(self, child: Child) -> None:
         """Write down how the sandbox ended, and forget the wish that it answered."""
@@ -216,10 +202,7 @@ def is_sandbox(pid: int) -> bool:
 
 def make_room(path: Path) -> int:
     """The length of the log, which begins anew when it has grown too long."""
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    size = file_size(path)
     if size <= MAX_LOG_BYTES:
         return size
     path.unlink()

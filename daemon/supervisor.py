@@ -59,7 +59,7 @@ class Supervisor:
         self.hasher = ContentHasher()
         self.nvml = Nvml()
         self.gpus: list[Gpu] = self.nvml.find_gpus()
-        self.sampler = Sampler(workspace, Nvml(), keep_days=settings.keep_gpu_days)
+        self.sampler = Sampler(workspace, self.nvml, keep_days=settings.keep_gpu_days)
         self.queue = QueueFolder(workspace.queue, settings.queue_quiet_s)
         self.watch = Watch(self.queue)
         # What a training could load is in the cache: the sandbox need not ask the Hub.
