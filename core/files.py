@@ -10,6 +10,8 @@ from typing import Any
 
 from core.errors import RecordError
 
+Stamp = tuple[int, int, int]
+
 _ASIDE = itertools.count()
 MAX_READ_BYTES = 8 * 1024 * 1024
 
@@ -131,6 +133,18 @@ def file_size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def stamp(path: Path) -> Stamp:
+    """When the file last changed, its size and its inode: equal stamps, equal content.
+
+    Zeros when there is no file.
+    """
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return 0, 0, 0
+    return info.st_mtime_ns, info.st_size, info.st_ino
 
 
 def read_tail(path: Path, size_bytes: int = 64 * 1024) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from core.clock import from_text
+from core.clock import from_text, now
 from core.errors import RecordError
 from core.files import load_json
 
@@ -32,10 +32,16 @@ class Heartbeat:
     free_gpus: tuple[int, ...]
     troubles: tuple[str, ...]
 
-    def is_fresh(self, now: datetime) -> bool:
-        """Whether the daemon lived a moment ago."""
+    def is_fresh(self, at: datetime) -> bool:
+        """Whether the daemon lived a moment before `at`."""
         # A clock that was set back leaves a beat of the future, which proves nothing.
-        return abs(now - self.beat_at) <= timedelta(seconds=FRESH_S)
+        return abs(at - self.beat_at) <= timedelta(seconds=FRESH_S)
+
+
+def find_daemon(path: Path) -> Heartbeat | None:
+    """The heartbeat of a daemon that lived a moment ago; None when it is down."""
+    heartbeat = read_heartbeat(path)
+    return heartbeat if heartbeat is not None and heartbeat.is_fresh(now()) else None
 
 
 def read_heartbeat(path: Path) -> Heartbeat | None:

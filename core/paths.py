@@ -183,6 +183,10 @@ class DatasetPaths:
     def original(self, extension: str) -> Path:
         return self.folder / f"original.{extension}"
 
+    def find_original(self) -> Path | None:
+        """The upload as it came; None for a folder that was copied in by hand."""
+        return next(iter(sorted(self.folder.glob("original.*"))), None)
+
     @property
     def card(self) -> Path:
         return self.folder / "dataset.yaml"

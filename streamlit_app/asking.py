@@ -10,11 +10,11 @@ from datetime import datetime
 
 from core.clock import now
 from core.errors import SandboxBusyError, SandboxError
-from core.heartbeat import read_heartbeat
+from core.heartbeat import find_daemon
 from core.paths import Workspace
 from core.sandbox.client import (
     ANSWERING,
-    DONE,
+    ENDED,
     FAILED,
     LOADING,
     STOPPED,
@@ -22,7 +22,7 @@ from core.sandbox.client import (
     find_server,
     want_sandbox,
 )
-from core.sandbox.question import Message
+from core.sandbox.question import DEFAULT_NEW_TOKENS, Message
 
 STARTING = "starting"
 
@@ -43,7 +43,7 @@ class Sampling:
     """How the model is asked, and how it chooses its words."""
 
     remembers: bool = True
-    max_new_tokens: int = 256
+    max_new_tokens: int = DEFAULT_NEW_TOKENS
     temperature: float = 0.0
     top_p: float = 1.0
 
@@ -60,7 +60,7 @@ class Shown:
 
     @property
     def is_ended(self) -> bool:
-        return self.state in (DONE, STOPPED, FAILED)
+        return self.state in ENDED
 
 
 @dataclass
@@ -136,10 +136,7 @@ class Asking:
         if not self.is_wanted or not workspace.sandbox.wanted.exists():
             want_sandbox(workspace)
             self.is_wanted = True
-        heartbeat = read_heartbeat(workspace.heartbeat)
-        if heartbeat is None or not heartbeat.is_fresh(now()):
-            return Shown(note=NO_DAEMON_NOTE)
-        return Shown(note=NOTES[STARTING])
+        return Shown(note=NOTES[STARTING] if find_daemon(workspace.heartbeat) else NO_DAEMON_NOTE)
 
 
 def find_live_server(workspace: Workspace) -> Server | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.sandbox.client import FAILED
+from core.sandbox.client import DONE, FAILED
 from streamlit_app.asking import Shown
 
 USER, ASSISTANT = "user", "assistant"
@@ -24,7 +24,7 @@ def answer_turn(shown: Shown) -> Turn:
     speed = f"{shown.tokens_per_second:.0f} tokens per second" if shown.tokens_per_second else ""
     if shown.state == FAILED:
         return Turn(ASSISTANT, shown.text, reason=shown.reason)
-    stopped = "" if shown.state == "done" else "stopped"
+    stopped = "" if shown.state == DONE else "stopped"
     note = ", ".join(part for part in (stopped, speed) if part)
     return Turn(ASSISTANT, shown.text, note)
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import file_size, parse_json_lines
+from core.files import file_size, parse_json_lines, read_complete_lines
 
 CHART_KEYS = ("loss", "eval_loss")
-BLOCK_BYTES = 8 * 1024 * 1024
 
 
 @dataclass
@@ -73,15 +72,13 @@ class Curves:
 
     def _read_block(self) -> bool:
         """Take in one block; False when it holds no whole line."""
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read(BLOCK_BYTES)
-        end = data.rfind(b"\n") + 1
-        for row in parse_json_lines(data[:end].decode("utf-8", errors="replace").splitlines()):
+        lines, offset = read_complete_lines(self.path, self._offset)
+        for row in parse_json_lines(lines):
             self._take(row)
-        self._offset += end
-        self.version += bool(end)
-        return end > 0
+        is_new = offset > self._offset
+        self._offset = offset
+        self.version += is_new
+        return is_new
 
     def _take(self, row: dict[str, Any]) -> None:
         step: Any = row.get("step")

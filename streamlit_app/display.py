@@ -24,6 +24,12 @@ PHASE_COLORS: dict[Phase, Color] = {
     Phase.CANCELLED: "gray",
 }
 
+ROLE_ICONS = {
+    "user": ":material/person:",
+    "assistant": ":material/smart_toy:",
+    "system": ":material/tune:",
+}
+
 PHASE_ICONS = {
     Phase.QUEUED: ":material/schedule:",
     Phase.STARTING: ":material/rocket_launch:",
@@ -119,8 +125,6 @@ def precise_text(seconds: float) -> str:
 def ago_text(at: datetime, now: datetime) -> str:
     """`just now`, `5 min ago`, `3 h ago`, `2 d ago`."""
     seconds = (now - at).total_seconds()
-    if seconds < MINUTE:
-        return "just now"
     for unit, length in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
         if seconds >= length:
             return f"{int(seconds // length)} {unit} ago"
@@ -135,6 +139,11 @@ def moment_text(at: datetime | None, zone: tzinfo = UTC) -> str:
 def count_text(number: float | None) -> str:
     """`1,234,567`."""
     return UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def rows_text(count: int) -> str:
+    """`1 row`, `1,234 rows`."""
+    return "1 row" if count == 1 else f"{count_text(count)} rows"
 
 
 def loss_text(loss: float | None) -> str:
@@ -154,11 +163,6 @@ def bytes_text(size: float) -> str:
 def gib_text(mib: int | None) -> str:
     """MiB as `8.1 GiB`."""
     return UNKNOWN if mib is None else f"{mib / 1024:.1f} GiB"
-
-
-def with_unit(value: float | None, unit: str) -> str:
-    """`71 °C`, or a dash where the card does not tell."""
-    return UNKNOWN if value is None else f"{value:.0f} {unit}"
 
 
 def steps_text(progress: Progress) -> str:

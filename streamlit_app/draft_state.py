@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core.catalogue import ModelEntry, load_catalogue, local_models
 from core.errors import SpecError
+from core.files import Stamp, stamp
 from core.safe_yaml import load_yaml_mapping
 from core.spec.draft import LARGE_BATCH, LEARNING_RATES, SMALL_BATCH, Draft, suited_batch
 from core.spec.draft_read import find_losses, from_spec
@@ -136,13 +138,13 @@ def adopt_gpus() -> None:
 def catalogue() -> dict[str, ModelEntry]:
     """The offered base models by id, as far as they can be had here; read again when it changes."""
     workspace = session.workspace()
-    models = _catalogue(workspace.catalogue, *session.stamp(workspace.catalogue))
+    models = _catalogue(workspace.catalogue, stamp(workspace.catalogue))
     here = local_models(workspace)
     return {
         model.id: model for model in models if not model.id.startswith("./") or model.id in here
     }
 
 
-@st.cache_data(max_entries=8)
-def _catalogue(path: Any, mtime_ns: int, size: int) -> list[ModelEntry]:
+@st.cache_data(max_entries=8, show_spinner=False)
+def _catalogue(path: Path, changed: Stamp) -> list[ModelEntry]:
     return load_catalogue(path)

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import SpecError
-from core.files import parse_json_lines, read_tail
+from core.files import Stamp, parse_json_lines, read_tail, stamp
 from core.run.store import Run, Store
 from core.safe_yaml import load_yaml_mapping
 from core.spec.run_spec import RunSpec
-
-Stamp = tuple[int, int, int]
 
 # Validation is rarer than the loss: most files need the first look only.
 TAIL_BYTES = (16 * 1024, 1024 * 1024)
@@ -58,18 +56,18 @@ class RunIndex:
 
     def losses(self, run: Run) -> Losses:
         """The newest losses of the run."""
-        stamp = _stamp(run.paths.metrics)
+        seen = stamp(run.paths.metrics)
         known = self._losses.get(run.run_id)
-        if known is None or known[0] != stamp:
-            known = stamp, read_losses(run.paths.metrics)
+        if known is None or known[0] != seen:
+            known = seen, read_losses(run.paths.metrics)
             self._losses[run.run_id] = known
         return known[1]
 
     def _run(self, run_id: str, path: Path) -> Run | None:
-        stamp = _stamp(path)
+        seen = stamp(path)
         known = self._runs.get(run_id)
-        if known is None or known[0] != stamp:
-            known = stamp, self.store.find_run(run_id)
+        if known is None or known[0] != seen:
+            known = seen, self.store.find_run(run_id)
             self._runs[run_id] = known
         return known[1]
 
@@ -102,11 +100,3 @@ def _newest(lines: list[str], key: str) -> float | None:
     rows = (row for line in reversed(lines) if word in line for row in parse_json_lines([line]))
     values = (row.get(key) for row in rows)
     return next((float(value) for value in values if isinstance(value, int | float)), None)
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        info = path.stat()
-    except FileNotFoundError:
-        return 0, 0, 0
-    return info.st_mtime_ns, info.st_size, info.st_ino

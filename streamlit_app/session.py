@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from core.heartbeat import Heartbeat, read_heartbeat
+from core.files import Stamp, stamp
+from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
 from core.paths import Workspace, find_workspace
 from core.run.store import Run, Store
 from core.settings import Settings, load_settings
@@ -33,7 +34,7 @@ def store() -> Store:
 def settings() -> Settings:
     """How this machine is set up; read again when the file changes."""
     path = workspace().settings
-    return _settings(path, *stamp(path))
+    return _settings(path, stamp(path))
 
 
 def index() -> RunIndex:
@@ -49,6 +50,11 @@ def runs() -> list[Run]:
 def heartbeat() -> Heartbeat | None:
     """The daemon's last heartbeat; None when there never was one."""
     return read_heartbeat(workspace().heartbeat)
+
+
+def daemon() -> Heartbeat | None:
+    """The heartbeat of the daemon that runs now; None when it is down."""
+    return find_daemon(workspace().heartbeat)
 
 
 def curves(run: Run) -> Curves:
@@ -76,15 +82,6 @@ def zone() -> tzinfo:
         return UTC
 
 
-def stamp(path: Path) -> tuple[int, int]:
-    """When the file last changed and its size: the key under which its content is cached."""
-    try:
-        info = path.stat()
-    except FileNotFoundError:
-        return 0, 0
-    return info.st_mtime_ns, info.st_size
-
-
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _index(workspace: Workspace) -> RunIndex:
     return RunIndex(Store(workspace))
@@ -96,5 +93,5 @@ def _curves(path: Path) -> Curves:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _settings(path: Path, mtime_ns: int, size: int) -> Settings:
+def _settings(path: Path, changed: Stamp) -> Settings:
     return load_settings(path)

@@ -31,15 +31,6 @@ class StageTime:
     is_open: bool = False
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A complete checkpoint on disk."""
-
-    step: int
-    size_bytes: int
-    at: datetime | None
-
-
 def read_records(path: Path) -> list[dict[str, Any]]:
     """Every whole JSON line of the file; none when it is missing."""
     return parse_json_lines(read_complete_lines(path)[0])

@@ -125,7 +125,7 @@ def describe(paths: DatasetPaths, problem: str = "") -> Dataset:
     info = paths.train.stat()
     first = _first_row(paths.train)
     form = recognise(first)
-    original = next(iter(sorted(paths.folder.glob("original.*"))), paths.train)
+    original = paths.find_original() or paths.train
     return Dataset(
         paths=paths,
         format=form.name if form else "unknown",

@@ -59,13 +59,19 @@ def list_trash(workspace: Workspace) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)]
 
 
+def name_of(trashed: str) -> str:
+    """The name of the deleted dataset in that folder of the trash; empty when it is none."""
+    match = TRASHED.fullmatch(trashed)
+    return match["name"] if match else ""
+
+
 def restore(workspace: Workspace, trashed: str) -> Dataset:
     """Bring a deleted dataset back; `trashed` is its folder's name in `uploads/.trash`."""
-    match = TRASHED.fullmatch(trashed)
+    name = name_of(trashed)
     source = workspace.uploads / ".trash" / trashed
-    if not match or "/" in trashed or not source.is_dir():
+    if not name or "/" in trashed or not source.is_dir():
         raise DatasetError(f"There is no deleted dataset `{trashed}`.")
-    target = workspace.dataset(match["name"])
+    target = workspace.dataset(name)
     if target.folder.exists():
         raise DatasetError(f"There is a dataset `{target.name}` again. Delete that one first.")
     source.rename(target.folder)

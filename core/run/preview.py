@@ -11,9 +11,9 @@ from typing import Any
 from core.errors import RecordError
 from core.files import load_json, parse_json_lines, save_json
 from core.paths import RunPaths, Workspace
+from core.run.store import FINAL
 from core.spec.sources import data_sources, is_local, resolve
 
-FINAL = "final"
 QUESTIONS = 3
 MAX_LINE_BYTES = 256 * 1024
 MAX_LINES = 50

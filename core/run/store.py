@@ -19,6 +19,9 @@ from core.spec.run_spec import FILE_NAME
 
 _SUBMITTING = threading.Lock()
 
+FINAL = "final"
+"""The weights that a completed run ends with, beside its `checkpoint-<step>`s."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -43,6 +46,13 @@ class Run:
             and (folder / "trainer_state.json").is_file()
         ]
         return sorted(steps)
+
+    def newest_part(self) -> str | None:
+        """`final`, or else the newest `checkpoint-<step>`; None when nothing was saved."""
+        if self.status.phase is Phase.COMPLETED:
+            return FINAL
+        steps = self.checkpoints()
+        return self.paths.checkpoint(steps[-1]).name if steps else None
 
 
 @dataclass(frozen=True)

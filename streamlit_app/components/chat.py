@@ -6,10 +6,9 @@ from streamlit_app import conversations, guard, session
 from streamlit_app.asking import Asking, Sampling
 from streamlit_app.conversation import ASSISTANT, USER, Turn, messages
 from streamlit_app.conversations import Conversations
-from streamlit_app.display import plain, sentence
+from streamlit_app.display import ROLE_ICONS, plain, sentence
 
 POLL_S = 0.2
-AVATARS = {USER: ":material/person:", ASSISTANT: ":material/smart_toy:"}
 
 
 def show(name: str, model: str, sampling: Sampling) -> None:
@@ -49,7 +48,7 @@ def _show_asking(talk: Conversations, name: str) -> None:
     shown = talk.advance(name, session.workspace())
     if asking is None or shown is None:
         st.rerun()
-    with st.chat_message(ASSISTANT, avatar=AVATARS[ASSISTANT]):
+    with st.chat_message(ASSISTANT, avatar=ROLE_ICONS[ASSISTANT]):
         if shown.note:
             st.caption(f":shimmer[{shown.note}]")
         else:
@@ -64,7 +63,7 @@ def _show_asking(talk: Conversations, name: str) -> None:
 
 
 def _show_turn(turn: Turn) -> None:
-    with st.chat_message(turn.role, avatar=AVATARS[turn.role]):
+    with st.chat_message(turn.role, avatar=ROLE_ICONS[turn.role]):
         if turn.text:
             st.text(turn.text)
         elif not turn.reason:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.clock import now
 from streamlit_app import guard, session
 from streamlit_app.display import plain
 
@@ -16,8 +15,8 @@ DOWN = (
 @guard.shown()
 def show() -> None:
     """Nothing while all is well."""
-    heartbeat = session.heartbeat()
-    if heartbeat is None or not heartbeat.is_fresh(now()):
+    heartbeat = session.daemon()
+    if heartbeat is None:
         st.warning(DOWN, icon=":material/power_off:")
         return
     for trouble in heartbeat.troubles:

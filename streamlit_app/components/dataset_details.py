@@ -9,7 +9,7 @@ from core.errors import DatasetError
 from streamlit_app import draft_state, session
 from streamlit_app.components import download, row_sample
 from streamlit_app.components.dataset_upload import CHOSEN
-from streamlit_app.display import bytes_text, count_text, plain
+from streamlit_app.display import bytes_text, count_text, plain, rows_text
 
 SAMPLE = 10
 DELETED = "dataset_deleted"
@@ -43,8 +43,8 @@ def _show_buttons(dataset: Dataset) -> None:
         ):
             draft_state.put("dataset", dataset.name)
             st.switch_page(session.NEW_RUN_PAGE)
-        original = next(iter(sorted(dataset.paths.folder.glob("original.*"))), None)
-        for label, path in (("Original", original), ("Rows", dataset.paths.train)):
+        files = {"Original": dataset.paths.find_original(), "Rows": dataset.paths.train}
+        for label, path in files.items():
             if path is not None:
                 download.show(label, path, f"{dataset.name}{path.suffix}")
         if st.button("Delete", icon=":material/delete:", key="dataset-delete"):
@@ -88,8 +88,7 @@ def _show_bad_rows(dataset: Dataset) -> None:
     if not report.bad_rows:
         return
     total = dataset.rows + dataset.validation_rows + report.bad_rows
-    rows = "1 row" if report.bad_rows == 1 else f"{count_text(report.bad_rows)} rows"
-    label = f"{rows} of {count_text(total)} left out"
+    label = f"{rows_text(report.bad_rows)} of {count_text(total)} left out"
     with st.expander(label, icon=":material/warning:", expanded=True, key="bad-rows"):
         if len(report.bad) < report.bad_rows:
             st.caption(f"The first {len(report.bad)} of them:")

@@ -13,7 +13,7 @@ from core.errors import DatasetError
 from core.run.store import slug
 from streamlit_app import session
 from streamlit_app.code_words import marked
-from streamlit_app.display import count_text
+from streamlit_app.display import rows_text
 
 UPLOAD, MACHINE = "Upload", "File on this machine"
 CHOSEN = "dataset_chosen"
@@ -126,7 +126,6 @@ def _show_same() -> None:
 def _welcome(dataset: Dataset) -> None:
     st.session_state[ROUND] += 1
     st.session_state[CHOSEN] = dataset.name
-    count = dataset.rows + dataset.validation_rows
-    rows = "1 row" if count == 1 else f"{count_text(count)} rows"
+    rows = rows_text(dataset.rows + dataset.validation_rows)
     st.session_state["dataset_notice"] = f"Added {dataset.name} with {rows}."
     st.rerun()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.files import file_size
 from streamlit_app import session
 from streamlit_app.display import bytes_text, plain
 
@@ -13,7 +14,7 @@ MAX_BYTES = 200 * 1024 * 1024
 
 def show(label: str, path: Path, file_name: str) -> None:
     """The button, or where the file lies."""
-    size = session.stamp(path)[1]
+    size = file_size(path)
     if size > MAX_BYTES:
         shown = path.relative_to(session.workspace().root)
         st.caption(f"{label} ({bytes_text(size)}): {plain(str(shown))}")

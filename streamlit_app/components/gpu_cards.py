@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import gpu
-from core.clock import now
 from core.gpu import GpuSnapshot
 from streamlit_app import session
-from streamlit_app.display import gib_text, plain, with_unit
+from streamlit_app.display import gib_text, plain
 
 THROTTLE_WORDS = {
     "thermal": "slowed down by heat",
@@ -44,14 +43,14 @@ def readings(snapshot: GpuSnapshot) -> Sequence[str]:
         (snapshot.fan_pct, "% fan"),
         (snapshot.power_w, "W"),
     ]
-    told = [with_unit(value, unit) for value, unit in texts if value is not None]
+    told = [f"{value:.0f} {unit}" for value, unit in texts if value is not None]
     slowed = [THROTTLE_WORDS[word] for word in snapshot.throttle.split("+") if word]
     return told + slowed
 
 
 def _none_text() -> str:
-    heartbeat = session.heartbeat()
-    if heartbeat is None or not heartbeat.is_fresh(now()):
+    heartbeat = session.daemon()
+    if heartbeat is None:
         return "The readings come from the daemon, which is not running."
     if heartbeat.gpus:
         return "No reading of the GPUs in the last seconds."

@@ -4,7 +4,6 @@ from typing import Any
 
 import streamlit as st
 
-from core.clock import now
 from core.errors import SpecError
 from core.model_check import is_outdated, read_check, request_check
 from streamlit_app import guard, session
@@ -44,8 +43,7 @@ def show(base_model: str, found: dict[str, Any] | None) -> None:
 def _wait(base_model: str) -> None:
     if read_check(session.workspace(), base_model) is not None:
         st.rerun()
-    heartbeat = session.heartbeat()
-    if heartbeat is not None and heartbeat.is_fresh(now()):
+    if session.daemon():
         st.caption(":material/hourglass: Looking at the model and its tokenizer…")
     else:
         st.caption(":material/hourglass: The model is checked as soon as the daemon runs.")

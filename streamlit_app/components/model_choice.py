@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.run.phase import Phase
-from core.run.store import Run
+from core.run.store import FINAL, Run
+from core.sandbox.question import ModelName
 from streamlit_app import session
 from streamlit_app.display import moment_text
 
-FINAL, NEWEST, BASE = "final", "newest", "base"
+NEWEST, BASE = "newest", "base"
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,17 @@ class Choice:
     @property
     def model(self) -> str:
         """The name under which the sandbox knows it now."""
-        if self.part == FINAL:
-            return self.run.run_id
-        part = f"checkpoint-{self.run.checkpoints()[-1]}" if self.part == NEWEST else self.part
-        return f"{self.run.run_id}/{part}"
+        return model_name(self.run, self.run.newest_part() if self.part == NEWEST else self.part)
 
     @property
     def talk(self) -> str:
         """The name of the conversation: it outlives the checkpoint that a training replaces."""
         return f"{self.run.run_id}/{self.part}"
+
+
+def model_name(run: Run, part: str | None) -> str:
+    """What the sandbox calls these weights of the run."""
+    return str(ModelName(run.run_id, None if part == FINAL else part))
 
 
 def show(runs: Sequence[Run]) -> Choice:
@@ -46,7 +49,7 @@ def show(runs: Sequence[Run]) -> Choice:
 
 def usable(runs: Sequence[Run]) -> list[Run]:
     """The runs that left something to talk to."""
-    return [run for run in runs if len(parts(run)) > 1]
+    return [run for run in runs if run.newest_part()]
 
 
 def parts(run: Run) -> list[str]:
@@ -76,7 +79,7 @@ def _choose(label: str, parameter: str, options: list[str], to_text: Callable[[s
     """A choice that stands in the address, so that it can be linked to and survives a reload."""
     key = f"sandbox {parameter}"
     wanted = st.query_params.get(parameter)
-    if st.session_state.get(key) not in options or key not in st.session_state:
+    if st.session_state.get(key) not in options:
         st.session_state[key] = wanted if wanted in options else options[0]
     chosen = st.selectbox(label, options, format_func=to_text, key=key)
     st.query_params[parameter] = chosen

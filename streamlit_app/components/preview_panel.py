@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.run.phase import Phase
-from core.run.preview import FINAL, Preview, Sample, find_samples, load_previews, save_previews
+from core.run.preview import Preview, Sample, find_samples, load_previews, save_previews
 from core.run.store import Run
 from core.sandbox.client import DONE
 from streamlit_app import guard, session
 from streamlit_app.asking import Asking, Sampling, Shown
+from streamlit_app.components.model_choice import model_name
 from streamlit_app.components.run_summary import load_config
 from streamlit_app.display import UNKNOWN, plain, sentence
 
@@ -18,7 +18,7 @@ MAX_NEW_TOKENS = 128
 
 def show(run: Run) -> None:
     """The kept answers, or a button that asks for them."""
-    part = newest_part(run)
+    part = run.newest_part()
     if part is None:
         return
     st.subheader("Preview", anchor=False)
@@ -33,14 +33,6 @@ def show(run: Run) -> None:
         _offer(run, part, key)
 
 
-def newest_part(run: Run) -> str | None:
-    """The final weights, or else the newest checkpoint; None when nothing was saved."""
-    if run.status.phase is Phase.COMPLETED:
-        return FINAL
-    steps = run.checkpoints()
-    return f"checkpoint-{steps[-1]}" if steps else None
-
-
 def _offer(run: Run, part: str, key: str) -> None:
     samples = find_samples(load_config(run), session.workspace())
     if not samples:
@@ -48,7 +40,7 @@ def _offer(run: Run, part: str, key: str) -> None:
         return
     st.caption("Asks the trained model the first questions of its own dataset.")
     if st.button("Generate preview", icon=":material/auto_awesome:"):
-        model = run.run_id if part == FINAL else f"{run.run_id}/{part}"
+        model = model_name(run, part)
         sampling = Sampling(max_new_tokens=MAX_NEW_TOKENS)
         st.session_state[key] = [
             (sample, Asking(model, sample.messages(), sampling)) for sample in samples

@@ -6,14 +6,10 @@ from typing import Any
 import streamlit as st
 
 from core.dataset.format import show as short
+from streamlit_app.display import ROLE_ICONS
 
 MAX_CHARACTERS = 2000
 WIDTH = 360
-AVATARS = {
-    "user": ":material/person:",
-    "assistant": ":material/smart_toy:",
-    "system": ":material/tune:",
-}
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
@@ -29,7 +25,7 @@ def _show_row(row: dict[str, Any]) -> None:
     if isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns):
         for turn in turns:
             role = str(turn.get("role", ""))
-            with st.chat_message(role or "?", avatar=AVATARS.get(role, ":material/build:")):
+            with st.chat_message(role or "?", avatar=ROLE_ICONS.get(role, ":material/build:")):
                 st.text(cut(str(turn.get("content", ""))))
     elif isinstance(row.get("text"), str):
         st.text(cut(row["text"]))

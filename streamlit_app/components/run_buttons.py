@@ -16,7 +16,7 @@ def show(run: Run) -> None:
             st.button(f"{VERB_WORDS[asked[-1]]}…", disabled=True, icon=":material/hourglass_top:")
         elif run.status.phase in CANCELLABLE and st.button("Cancel", icon=":material/block:"):
             confirm_cancel(run)
-        if can_chat(run):
+        if run.newest_part():
             st.page_link(
                 session.SANDBOX_PAGE,
                 label="**Chat with it**",
@@ -31,11 +31,6 @@ def show(run: Run) -> None:
                 icon=":material/replay:",
                 query_params={"from": run.run_id},
             )
-
-
-def can_chat(run: Run) -> bool:
-    """Whether there are weights of the run to talk to."""
-    return run.status.phase is Phase.COMPLETED or bool(run.checkpoints())
 
 
 @st.dialog("Cancel this run?", icon=":material/block:")

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.clock import now
-from core.files import read_tail
+from core.files import Stamp, read_tail, stamp
 from core.run.store import Run
 from streamlit_app import session, timeline
 from streamlit_app.components import download, stage_list
@@ -39,7 +39,7 @@ def show(run: Run) -> None:
 def show_log(run: Run) -> None:
     """The end of the log, and the whole of it to download."""
     path = run.paths.log
-    text = _tail(path, *session.stamp(path))
+    text = _tail(path, stamp(path))
     if not text:
         st.caption("Nothing has been written yet.")
         return
@@ -60,7 +60,7 @@ def show_config(run: Run) -> None:
     ):
         if path.is_file():
             st.markdown(f"**{title}**")
-            st.code(_text(path, *session.stamp(path)), language="yaml")
+            st.code(_text(path, stamp(path)), language="yaml")
 
 
 def show_events(run: Run) -> None:
@@ -86,7 +86,7 @@ def show_checkpoints(run: Run) -> None:
     rows = [
         {
             "Step": step,
-            "Size": bytes_text(_folder_bytes(folder, *session.stamp(folder))),
+            "Size": bytes_text(_folder_bytes(folder, stamp(folder))),
             "Saved": moment_text(times.get(step), session.zone()),
         }
         for step in reversed(steps)
@@ -103,29 +103,29 @@ def stage_times(run: Run) -> list[timeline.StageTime]:
 
 
 def _events(run: Run) -> list[timeline.Event]:
-    return timeline.events(_records(run.paths.events, *session.stamp(run.paths.events)))
+    return timeline.events(_records(run.paths.events, stamp(run.paths.events)))
 
 
 def _journal(run: Run) -> list[dict]:
-    return _records(run.paths.journal, *session.stamp(run.paths.journal))
+    return _records(run.paths.journal, stamp(run.paths.journal))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _records(path: Path, mtime_ns: int, size: int) -> list[dict]:
+def _records(path: Path, changed: Stamp) -> list[dict]:
     return timeline.read_records(path)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _tail(path: Path, mtime_ns: int, size: int) -> str:
+def _tail(path: Path, changed: Stamp) -> str:
     return clean_log(read_tail(path), LOG_LINES)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _text(path: Path, mtime_ns: int, size: int) -> str:
+def _text(path: Path, changed: Stamp) -> str:
     with path.open("rb") as file:
         return file.read(MAX_CONFIG_BYTES).decode("utf-8", errors="replace")
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _folder_bytes(path: Path, mtime_ns: int, size: int) -> int:
+def _folder_bytes(path: Path, changed: Stamp) -> int:
     return timeline.folder_bytes(path)

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SpecError
-from core.run.phase import Phase
+from core.files import Stamp, stamp
 from core.run.store import Run
 from core.safe_yaml import load_yaml_mapping
 from streamlit_app import session
@@ -49,17 +49,18 @@ def facts(run: Run) -> dict[str, str]:
 
 def saved_in(run: Run) -> str:
     """Where the result or the checkpoints lie; empty while there are none."""
-    has_result = run.status.phase is Phase.COMPLETED or run.checkpoints()
-    return str(run.paths.output.relative_to(session.workspace().root)) if has_result else ""
+    if not run.newest_part():
+        return ""
+    return str(run.paths.output.relative_to(session.workspace().root))
 
 
 def load_config(run: Run) -> dict[str, Any]:
     """The spec as a mapping; empty when it cannot be read."""
-    return _load(run.paths.spec, *session.stamp(run.paths.spec))
+    return _load(run.paths.spec, stamp(run.paths.spec))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _load(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
+def _load(path: Path, changed: Stamp) -> dict[str, Any]:
     try:
         return load_yaml_mapping(path.read_bytes())
     except (OSError, SpecError):

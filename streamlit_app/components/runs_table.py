@@ -19,6 +19,7 @@ from streamlit_app.display import (
     model_text,
     phase_text,
 )
+from streamlit_app.run_index import Losses, Summary
 
 HEIGHT = 620
 MAX_ROWS = 16
@@ -44,7 +45,9 @@ class Row:
 
 def rows(runs: Iterable[Run]) -> list[Row]:
     """A row per run, in the same order."""
-    return [_row(run) for run in runs]
+    # Looked up once: it costs more than what it is asked for.
+    index = session.index()
+    return [_row(run, index.summary(run), index.losses(run)) for run in runs]
 
 
 def filtered(rows: Sequence[Row], text: str, phases: Collection[Phase]) -> list[Row]:
@@ -98,9 +101,8 @@ COLUMNS = {
 }
 
 
-def _row(run: Run) -> Row:
+def _row(run: Run, summary: Summary, losses: Losses) -> Row:
     status = run.status
-    summary, losses = session.index().summary(run), session.index().losses(run)
     return Row(
         run_id=run.run_id,
         name=status.name,

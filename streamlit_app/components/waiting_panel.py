@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.clock import now
 from streamlit_app import guard, session
 from streamlit_app.code_words import marked
 from streamlit_app.components.start_panel import WAITING
@@ -25,8 +24,7 @@ def show(submission: Submission) -> None:
         return
     with st.container(border=True):
         st.subheader(plain(submission.name), anchor=False)
-        heartbeat = session.heartbeat()
-        if heartbeat is not None and heartbeat.is_fresh(now()):
+        if session.daemon():
             st.markdown(":material/hourglass: Dropped into the queue. The daemon takes it now…")
         else:
             st.markdown(

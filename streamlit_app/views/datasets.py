@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.dataset.card import Dataset, list_datasets
-from core.dataset.trash import list_trash
+from core.dataset.trash import list_trash, name_of
 from streamlit_app import session
 from streamlit_app.code_words import marked
 from streamlit_app.components import dataset_details, dataset_formats, dataset_upload
@@ -26,7 +26,7 @@ def show_notices() -> None:
         st.error(marked(refused))
     if deleted := state.get(dataset_details.DELETED):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.info(f"Deleted {plain(deleted.rsplit('-', 2)[0])}.")
+            st.info(f"Deleted {plain(name_of(deleted))}.")
             st.button(
                 "Undo",
                 icon=":material/undo:",

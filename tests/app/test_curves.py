@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from streamlit_app import curves as module
+from core import files
 from streamlit_app.curves import Curves
 
 
@@ -67,6 +67,6 @@ def test_a_lost_loss_is_known_until_a_number_comes(curves: Curves) -> None:
 
 
 def test_a_large_file_is_read_in_blocks(curves: Curves, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(files, "MAX_READ_BYTES", 100)
     append(curves.path, *({"step": step, "loss": 1.0} for step in range(50)))
     assert len(losses(curves)) == 50
