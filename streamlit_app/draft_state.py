@@ -39,12 +39,16 @@ def put(name: str, value: Any) -> None:
     st.session_state[key(name)] = value
 
 
-def prepare() -> None:
-    """Give every field its default that has no value yet."""
-    models = catalogue()
+def default_draft(models: Mapping[str, ModelEntry]) -> Draft:
+    """What a new form holds: the first model that can be had, and the batch that suits it."""
     model = next(iter(models), "")
-    batch = suited_batch(models[model].parameters if model else 0)
-    draft = Draft(base_model=model, micro_batch_size=batch[0], gradient_accumulation_steps=batch[1])
+    micro, accumulated = suited_batch(models[model].parameters if model else 0)
+    return Draft(base_model=model, micro_batch_size=micro, gradient_accumulation_steps=accumulated)
+
+
+def prepare(models: Mapping[str, ModelEntry]) -> None:
+    """Give every field its default that has no value yet."""
+    draft = default_draft(models)
     st.session_state.setdefault(WANTED_GPUS, draft.gpus)
     for field in fields(Draft):
         st.session_state.setdefault(key(field.name), getattr(draft, field.name))
@@ -65,9 +69,15 @@ def fill_from(config: Mapping[str, Any], text: str, name: str = "") -> None:
     fill(replace(draft, name=draft.name or name))
     if not draft.dataset:
         put("dataset", None)
-    st.session_state[LOSSES] = losses = find_losses(config)
+    losses = find_losses(config)
     # A text that differs from what was given counts as edited, and is left alone.
-    st.session_state["new_yaml"] = text if losses else ""
+    _remember(losses, text if losses else "")
+
+
+def _remember(losses: list[str], text: str) -> None:
+    """Keep what the form has no field for, and the text that holds it."""
+    st.session_state[LOSSES] = losses
+    st.session_state["new_yaml"] = text
     st.session_state["new_yaml_given"] = ""
 
 
@@ -97,8 +107,8 @@ def start_from(choice: str) -> str:
             text = raw.decode("utf-8", "replace")
             fill_from(load_yaml_mapping(raw), text, run.status.name)
         else:
-            fill(Draft(dataset=get("dataset")))
-            st.session_state[LOSSES] = []
+            fill(replace(default_draft(catalogue()), dataset=get("dataset")))
+            _remember([], "")
     except (OSError, SpecError) as error:
         return str(error)
     return ""

@@ -1,6 +1,6 @@
 """The fields of a new run. Each writes into the session under its own name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,7 +9,7 @@ from core.catalogue import ModelEntry, local_models
 from core.dataset.card import Dataset
 from core.dataset.sample import sample_rows
 from core.spec.axolotl_schema import describe
-from core.spec.draft import METHODS, PRECISIONS
+from core.spec.draft import METHODS, OWN_TEMPLATE, PRECISIONS
 from streamlit_app import draft_state, session
 from streamlit_app.components import row_sample
 from streamlit_app.components.model_check import parameters_text
@@ -21,8 +21,8 @@ METHOD_NOTES = {
     "qlora": "LoRA on a base model squeezed to 4 bits, for models that would not fit otherwise.",
     "full": "Trains every weight. Needs by far the most memory; for small models.",
 }
-TEMPLATES = ("tokenizer_default", "chatml", "alpaca", "llama3", "gemma", "phi_3", "mistral_v1")
-TEMPLATE_WORDS = {"tokenizer_default": "The model's own"}
+TEMPLATES = (OWN_TEMPLATE, "chatml", "alpaca", "llama3", "gemma", "phi_3", "mistral_v1")
+TEMPLATE_WORDS = {OWN_TEMPLATE: "The model's own"}
 PRECISION_WORDS = {"auto": "Automatic", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32"}
 UNKNOWN_GPUS = 2
 FIELD_WIDTH = 140
@@ -80,7 +80,7 @@ def show_name(placeholder: str) -> None:
     )
 
 
-def show_model(models: dict[str, ModelEntry]) -> None:
+def show_model(models: Mapping[str, ModelEntry]) -> None:
     """A base model of the catalogue or of this machine, or any name typed in."""
     chosen = draft_state.get("base_model")
     here = local_models(session.workspace())
@@ -246,7 +246,7 @@ def help_text(name: str) -> str | None:
     return HELP.get(name) or plain(describe(name)) or None
 
 
-def _model_label(name: Any, models: dict[str, ModelEntry]) -> str:
+def _model_label(name: Any, models: Mapping[str, ModelEntry]) -> str:
     entry = models.get(name)
     return f"{entry.name} ({parameters_text(entry.parameters)})" if entry else str(name)
 

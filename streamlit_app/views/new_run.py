@@ -1,13 +1,16 @@
 """Choose a base model and a dataset, see the spec they make, and start it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
 
+from core.catalogue import ModelEntry
 from core.dataset.card import Dataset, list_datasets
 from core.errors import DatasetError, SpecError
 from core.run.store import slug
 from core.safe_yaml import load_yaml_mapping
+from core.spec.draft import OWN_TEMPLATE
 from core.spec.draft_doubt import find_doubts, find_errors
 from core.spec.draft_steps import count_steps
 from core.spec.draft_write import to_yaml
@@ -55,12 +58,12 @@ def adopt_template(found: dict[str, object] | None) -> None:
         return
     st.session_state[draft_state.TEMPLATE_OF] = model
     chosen = draft_state.get("chat_template")
-    if not found.get("has_chat_template") and chosen == "tokenizer_default":
+    if not found.get("has_chat_template") and chosen == OWN_TEMPLATE:
         # ChatML would need new tokens to be trained: without them the end of a turn is not learned.
         draft_state.put("chat_template", "alpaca")
         st.session_state["new_template_set"] = True
     elif found.get("has_chat_template") and st.session_state.pop("new_template_set", False):
-        draft_state.put("chat_template", "tokenizer_default")
+        draft_state.put("chat_template", OWN_TEMPLATE)
 
 
 def default_name(dataset: Dataset | None) -> str:
@@ -125,9 +128,8 @@ def fill_form() -> None:
         st.session_state["new_mode"] = FORM
 
 
-def show_form() -> None:
+def show_form(models: Mapping[str, ModelEntry]) -> None:
     """The fields on the left, the spec they make on the right."""
-    models = draft_state.catalogue()
     datasets = [one for one in list_datasets(session.workspace()) if one.is_trainable]
     heartbeat = session.heartbeat()
     form, result = st.columns([3, 2], gap="large")
@@ -148,13 +150,13 @@ def show_form() -> None:
         with name_slot:
             draft_form.show_name(default_name(dataset))
     with result:
-        show_result(dataset)
+        show_result(dataset, _why_no_dataset(datasets))
 
 
-def show_result(dataset: Dataset | None) -> None:
-    """The spec of the form, what it means, and the button."""
+def show_result(dataset: Dataset | None, why_none: str) -> None:
+    """The spec of the form, what it means, and the button; without a dataset, why not."""
     if dataset is None:
-        start_panel.show_disabled(_why_no_dataset())
+        start_panel.show_disabled(why_none)
         return
     draft = draft_state.read()
     draft = replace(draft, name=draft.name.strip() or default_name(dataset))
@@ -172,8 +174,8 @@ def show_result(dataset: Dataset | None) -> None:
     st.code(text, language="yaml")
 
 
-def _why_no_dataset() -> str:
-    if any(one.is_trainable for one in list_datasets(session.workspace())):
+def _why_no_dataset(datasets: Sequence[Dataset]) -> str:
+    if datasets:
         return "choose a dataset. The one that was meant is not here, or the form cannot hold it."
     return "there is no dataset to train on."
 
@@ -205,10 +207,11 @@ waiting = st.session_state.get(start_panel.WAITING)
 if waiting is not None:
     waiting_panel.show(waiting)
 else:
-    draft_state.prepare()
+    models = draft_state.catalogue()
+    draft_state.prepare(models)
     st.session_state.setdefault("new_mode", FORM)
     follow_link()
     if st.session_state["new_mode"] == YAML:
         show_yaml()
     else:
-        show_form()
+        show_form(models)

@@ -14,6 +14,8 @@ from core.run.phase import Phase
 from core.run.status import RunStatus, to_record
 from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
+from daemon.records import reject as put_aside
+from streamlit_app.draft_state import FROM_DEFAULTS
 
 APP = CODE_ROOT / "streamlit_app" / "app.py"
 ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
@@ -67,6 +69,12 @@ def open_page(workspace: Workspace) -> AppTest:
 def check(page: AppTest) -> AppTest:
     assert not page.exception
     return page
+
+
+def reject(workspace: Workspace) -> None:
+    """Do as the daemon does with the one spec that was dropped."""
+    (dropped,) = Store(workspace).dropped()
+    put_aside(workspace, dropped, "`lora_r` is odd.")
 
 
 def spec_of(page: AppTest) -> dict[str, object]:
@@ -296,9 +304,7 @@ def test_the_run_opens_once_the_daemon_has_taken_it(workspace: Workspace) -> Non
 def test_why_a_spec_was_rejected_is_shown_with_a_way_back(workspace: Workspace) -> None:
     page = open_page(workspace)
     page.button(key="new-start").click().run()
-    (dropped,) = Store(workspace).dropped()
-    dropped.rename(workspace.rejected / dropped.name)
-    (workspace.rejected / f"{dropped.stem}.reason.txt").write_text("`lora_r` is odd.\n")
+    reject(workspace)
     check(page.run())
 
     assert "`lora_r` is odd" in errors_of(page)
@@ -329,9 +335,7 @@ def test_a_spec_can_be_saved_as_a_preset(workspace: Workspace) -> None:
 def test_a_spec_that_was_rejected_before_can_be_accepted_now(workspace: Workspace) -> None:
     page = open_page(workspace)
     page.button(key="new-start").click().run()
-    (dropped,) = Store(workspace).dropped()
-    dropped.rename(workspace.rejected / dropped.name)
-    (workspace.rejected / f"{dropped.name}.reason.txt").write_text("`lora_r` is odd.\n")
+    reject(workspace)
     check(page.run())
     page.button(key="new-back").click().run()
     page.button(key="new-start").click().run()
@@ -454,3 +458,23 @@ def test_a_number_out_of_range_is_told_and_cannot_start(workspace: Workspace) ->
     page.number_input(key="new_learning_rate").set_value(5.0).run()
     assert "must be above 0 and at most 1" in errors_of(page)
     assert page.button(key="new-start").disabled
+
+
+def test_the_defaults_name_a_model_that_is_here(workspace: Workspace) -> None:
+    (workspace.models / "starter" / "config.json").unlink()
+    page = open_page(workspace)
+    fresh = spec_of(page)
+    page.selectbox(key="new_from").set_value("preset:tuned").run()
+    page.selectbox(key="new_from").set_value(FROM_DEFAULTS).run()
+    assert fresh["base_model"] == "org/big"
+    assert spec_of(page) == fresh
+
+
+def test_the_yaml_of_the_defaults_holds_nothing_of_an_earlier_preset(workspace: Workspace) -> None:
+    (workspace.presets / "rich.yaml").write_text(PRESET + "gradient_checkpointing: offload\n")
+    page = open_page(workspace)
+    page.selectbox(key="new_from").set_value("preset:rich").run()
+    page.selectbox(key="new_from").set_value(FROM_DEFAULTS).run()
+    spec = page.code[-1].value
+    check(page.segmented_control(key="new_mode").set_value("YAML").run())
+    assert page.text_area(key="new_yaml").value == spec + "\n"
