@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import RecordError
 from core.files import load_json
 from core.paths import RunPaths
 from core.run.journal import JournalReader
@@ -80,7 +81,7 @@ def find_exit(paths: RunPaths, attempt: int) -> dict[str, Any] | None:
     """The attempt's exit record, if its keeper came to write one."""
     try:
         record = load_json(paths.exit)
-    except (OSError, ValueError):
+    except (OSError, RecordError):
         return None
     return record if record.get("attempt") == attempt else None
 

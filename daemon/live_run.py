@@ -72,10 +72,8 @@ class LiveRun:
 
     def _read_metrics(self) -> None:
         lines, self.metrics_offset = read_complete_lines(self.paths.metrics, self.metrics_offset)
-        rows = [row for row in parse_json_lines(lines) if "step" in row]
-        if not rows and self.status.progress.total_steps:
-            return
-        self.recent.extend(rows)
+        self.recent.extend(row for row in parse_json_lines(lines) if "step" in row)
+        # Without news as well: the estimate counts down between two log events.
         progress = self._progress()
         if progress != self.status.progress:
             self._update(progress=progress)

@@ -5,6 +5,8 @@ import codecs
 from core.errors import DatasetError
 
 CONTROLS = frozenset(map(chr, [*range(9), *range(14, 32)]))
+UNDEFINED_IN_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
+"""Bytes that are no letter in Windows-1252."""
 NO_TEXT = "this is not a text file: save it as JSON Lines, JSON, CSV or text"
 SIGNATURES = {
     b"PK\x03\x04": "a ZIP or Excel file: unpack it, or save the sheet as CSV",
@@ -29,15 +31,16 @@ class TextProbe:
         if len(self._head) < 4096:
             self._head += chunk[:4096]
         self._has_nul = self._has_nul or b"\0" in chunk
-        if not self._is_utf8:
-            undefined = chunk.translate(None, b"\x81\x8d\x8f\x90\x9d")
-            self._is_windows = self._is_windows and len(undefined) == len(chunk)
-            return
+        self._is_windows = self._is_windows and chunk.translate(None, UNDEFINED_IN_WINDOWS) == chunk
+        self._is_utf8 = self._is_utf8 and self._goes_on_as_utf8(chunk)
+
+    def _goes_on_as_utf8(self, chunk: bytes) -> bool:
         try:
             # Not told when the end has come: a file that stops inside a letter is still UTF-8.
             self._utf8.decode(chunk)
         except UnicodeDecodeError:
-            self._is_utf8 = False
+            return False
+        return True
 
     def encoding(self) -> str:
         """The codec to read the text with. Raises DatasetError when it is no text."""

@@ -35,4 +35,5 @@ def cut_text(text: str, limit: int = MAX_TEXT_CHARACTERS) -> Iterator[str]:
         end = limit if end < 0 else end
         yield text[:end]
         text = text[end:].lstrip()
-    yield text
+    if text:
+        yield text

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
+from core.spec.sources import resolve
 
 OWN_PLUGIN = "trainer.plugin.RunPlugin"
 """The daemon's own plugin: allowed, so that a finished run's config can be dropped again."""
@@ -114,12 +115,14 @@ def _path_problems(key: str, value: str, root: Path, allowed: list[Path]) -> Ite
     elif value.startswith("-"):
         yield f"`{key}: {value}` begins with a dash."
     elif _names_path(value, root):
-        target = (root / Path(value).expanduser()).resolve()
+        target = resolve(value, root).resolve()
         if not any(target.is_relative_to(folder) for folder in allowed):
             yield (
                 f"`{key}: {value}` is outside the workspace {root}. Copy it there, or add its "
                 "folder to `allowed_folders` in configs/settings.yaml."
             )
+        elif value.startswith("~"):
+            yield f"`{key}: {value}`: write {target}, for Axolotl does not know `~`."
 
 
 def _names_path(value: str, root: Path) -> bool:

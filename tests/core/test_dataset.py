@@ -102,6 +102,7 @@ def test_every_known_format_becomes_rows_for_axolotl(
         ("text\nGr\u00fc\u00dfe\n".encode("utf-16-le"), "Grüße"),
         ("text\nGrüße\n".encode("latin-1"), "Grüße"),
         ("text\n“Grüße” für 5 €\n".encode("cp1252"), "“Grüße” für 5 €"),
+        ("text\nGrüße\u0081\n".encode("latin-1"), "Grüße\u0081"),
         (b"text\r\nhello\r\n", "hello"),
         (b'"text"\n"two\nlines, and a ""quote"""\n', 'two\nlines, and a "quote"'),
         (b"id;text\n1;a, b\n", "a, b"),
@@ -470,6 +471,7 @@ def test_cutting_a_text_loses_nothing_but_white_space(text: str, limit: int) -> 
 
     assert all(len(piece) <= limit for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
+    assert all(pieces)
 
 
 @given(st.binary(max_size=300))

@@ -139,6 +139,15 @@ def test_settings_may_allow_a_folder_and_a_plugin(root: Path, tmp_path_factory) 
     assert check_spec(text, "x", root, settings).datasets == (str(folder / "rows.jsonl"),)
 
 
+def test_a_home_folder_must_be_written_out_for_axolotl(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    settings = Settings(allowed_folders=(home,))
+    assert f"write {home}/model" in refusal(root, settings, base_model="~/model")
+
+
 def test_text_that_begins_with_a_slash_is_no_path(root: Path) -> None:
     text = dump_yaml({**GOOD, "special_tokens": {"eos_token": "/s"}, "chat_template_jinja": "/x"})
     assert check_spec(text, "x", root, Settings())

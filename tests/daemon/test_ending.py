@@ -1,8 +1,11 @@
 """How an attempt ended is told in words a person understands."""
 
+from pathlib import Path
+
 import pytest
 
-from daemon.ending import explain, explain_exit
+from core.paths import RunPaths
+from daemon.ending import explain, explain_exit, find_exit
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,10 @@ def test_an_exception_comes_with_what_it_means(error: dict, words: str) -> None:
 )
 def test_a_silent_ending_is_told_by_its_exit(record: dict | None, words: str) -> None:
     assert words in explain_exit(record)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"attempt": 1}'])
+def test_an_exit_record_that_cannot_be_used_counts_as_none(tmp_path: Path, text: str) -> None:
+    paths = RunPaths(tmp_path)
+    paths.exit.write_text(text)
+    assert find_exit(paths, attempt=2) is None
