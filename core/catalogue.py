@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SettingsError, SpecError
+from core.numbers import is_number
 from core.paths import Workspace
 from core.safe_yaml import load_yaml
+from core.spec.draft import METHODS
 
-METHODS = ("lora", "qlora", "full")
 REQUIRED = ("id", "name", "parameters", "context", "licence", "methods")
 
 
@@ -85,7 +86,7 @@ def _parse(entry: Any, where: str) -> ModelEntry:
 
 def _whole(entry: dict[str, Any], key: str, where: str) -> int:
     value = entry[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1:
+    if not is_number(value) or value < 1:
         raise SettingsError(f"`{key}` of {where} must be a number of at least 1, not {value!r}")
     return int(value)
 

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def read_complete_lines(path: Path, offset: int = 0) -> tuple[list[str], int]:
     return data[:end].decode("utf-8", errors="replace").splitlines(), offset + end
 
 
-def parse_json_lines(lines: list[str]) -> list[dict[str, Any]]:
+def parse_json_lines(lines: Iterable[str | bytes]) -> list[dict[str, Any]]:
     """The JSON objects among the lines; a torn or foreign line is left out."""
     records = []
     for line in lines:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SettingsError, SpecError
+from core.numbers import is_number
 from core.safe_yaml import load_yaml
 
 MAX_POLL_INTERVAL_S = 2.0
@@ -78,6 +79,6 @@ def _parse(key: str, value: Any) -> Any:
         return value
     if key == "poll_interval_s" and isinstance(value, int | float) and value > MAX_POLL_INTERVAL_S:
         raise SettingsError(f"`{key}` must be at most {MAX_POLL_INTERVAL_S}, not {value!r}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise SettingsError(f"`{key}` must be a number above 0, not {value!r}")
     return value

@@ -1,9 +1,9 @@
 """The first minutes in a fresh workspace: a small model, and a training of it in the queue."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from core.files import write_bytes
 from core.paths import CODE_ROOT, Workspace
 from scripts.child import Child
 
@@ -23,9 +23,7 @@ def submit_starter(workspace: Workspace) -> bool:
     if preset is None:
         return False
     workspace.queue.mkdir(parents=True, exist_ok=True)
-    aside = workspace.queue / f".{QUEUED_AS}.{os.getpid()}.tmp"
-    aside.write_bytes(preset.read_bytes())
-    aside.rename(workspace.queue / QUEUED_AS)
+    write_bytes(workspace.queue / QUEUED_AS, preset.read_bytes())
     return True
 
 

@@ -13,11 +13,12 @@ from core.errors import RecordError
 from core.files import load_json
 from core.lock import is_locked
 from core.paths import Workspace
+from core.run.phase import LIVE, Phase
 
 HOST = "127.0.0.1"
 HEALTH = "/_stcore/health"
 PROBE_TIMEOUT_S = 0.5
-LIVE_PHASES = {"starting", "running", "pausing"}
+LIVE_PHASES = LIVE - {Phase.CANCELLING}
 
 
 class PortUse(Enum):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.files import file_size, parse_json_lines, read_complete_lines
+from core.numbers import is_number
 
 CHART_KEYS = ("loss", "eval_loss")
 
@@ -99,5 +100,4 @@ class Curves:
 
 
 def _is_finite(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+    return is_number(value) and math.isfinite(value)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from core.run.phase import Phase, Stage, Verb
 from core.run.status import Progress
+from core.spec.sources import is_path
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -204,7 +205,7 @@ def method_text(method: str) -> str:
 
 def model_text(base_model: str) -> str:
     """A base model by its short name: the last folder of a path, or the Hub ID."""
-    return _last_part(base_model) if _is_path(base_model) else base_model
+    return _last_part(base_model) if is_path(base_model) else base_model
 
 
 def dataset_text(source: str) -> str:
@@ -212,11 +213,7 @@ def dataset_text(source: str) -> str:
     parts = [part for part in source.split("/") if part not in ("", ".")]
     if len(parts) > 2 and parts[-3] == "uploads":
         return parts[-2]
-    return _last_part(source) if _is_path(source) else source
-
-
-def _is_path(source: str) -> bool:
-    return source.startswith((".", "/", "~")) or source.count("/") > 1
+    return _last_part(source) if is_path(source) else source
 
 
 def _last_part(source: str) -> str:

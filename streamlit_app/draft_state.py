@@ -96,9 +96,7 @@ def start_from(choice: str) -> str:
     kind, _, name = choice.partition(":")
     try:
         if kind == "preset":
-            config = load_preset(session.workspace(), name)
-            path = session.workspace().presets / f"{name}.yaml"
-            fill_from(config, path.read_text(encoding="utf-8"))
+            fill_from(*load_preset(session.workspace(), name))
         elif kind == "run":
             run = session.store().find_run(name)
             if run is None:

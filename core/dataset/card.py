@@ -1,6 +1,5 @@
 """A dataset as pages see it, and `dataset.yaml`, where that is written down."""
 
-import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,7 +9,7 @@ from typing import Any
 from core.clock import from_text, to_text
 from core.dataset.format import BadRow, recognise
 from core.errors import DatasetError, SpecError
-from core.files import write_whole
+from core.files import parse_json_lines, write_whole
 from core.paths import DatasetPaths, Workspace
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 
@@ -181,11 +180,8 @@ def _from_record(paths: DatasetPaths, record: dict[str, Any]) -> Dataset:
 def _first_row(path: Path) -> dict[str, Any]:
     """The first row; empty when it cannot be read."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        try:
-            row = json.loads(file.readline(MAX_FIRST_LINE))
-        except (ValueError, RecursionError):
-            return {}
-    return row if isinstance(row, dict) else {}
+        rows = parse_json_lines([file.readline(MAX_FIRST_LINE)])
+    return rows[0] if rows else {}
 
 
 def _count(path: Path) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.numbers import is_number
+
 Row = dict[str, Any]
 
 EXPECTED = (
@@ -61,11 +63,6 @@ class Format:
 
     name: str
     mapping: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def kind(self) -> str:
-        """`chat` or `completion`: what Axolotl is to do with the rows."""
-        return "completion" if self.name == "text" else "chat"
 
 
 def recognise(columns: Iterable[str]) -> Format | None:
@@ -212,8 +209,7 @@ def _as_text(value: Any) -> str | None:
         return ""
     if isinstance(value, str):
         return value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number else None
+    return str(value) if is_number(value) else None
 
 
 def _kind_of(value: Any) -> str:

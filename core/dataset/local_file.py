@@ -7,6 +7,7 @@ from core.dataset.read import extension_of
 from core.errors import DatasetError
 from core.paths import Workspace
 from core.settings import Settings
+from core.spec.sources import resolve
 
 
 def find_file(workspace: Workspace, settings: Settings, text: str) -> Path:
@@ -15,7 +16,7 @@ def find_file(workspace: Workspace, settings: Settings, text: str) -> Path:
     if not typed or "\0" in typed:
         raise DatasetError("Write the path of a file on this machine.")
     try:
-        path = (workspace.root / Path(typed).expanduser()).resolve()
+        path = resolve(typed, workspace.root).resolve()
         is_file = path.is_file()
     except (OSError, RuntimeError) as error:
         raise DatasetError(f"{show(typed)} is no path: {error}.") from error

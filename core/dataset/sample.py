@@ -1,10 +1,10 @@
 """Some rows of a dataset, to look at."""
 
-import json
 import random
 from typing import Any, BinaryIO
 
 from core.dataset.card import Dataset
+from core.files import parse_json_lines
 
 WHOLE_SAMPLE_BYTES = 4 * 1024 * 1024
 
@@ -21,15 +21,7 @@ def sample_rows(dataset: Dataset, count: int, seed: int = 0) -> list[dict[str, A
             ]
         else:
             lines = _lines_at(file, sorted(chance.randrange(size) for _ in range(count)))
-    return [row for row in map(_parse_row, lines) if row is not None]
-
-
-def _parse_row(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
+    return parse_json_lines(lines)
 
 
 def _lines_at(file: BinaryIO, offsets: list[int]) -> list[bytes]:

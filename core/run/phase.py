@@ -66,10 +66,6 @@ class Stage(StrEnum):
     ENDING = "ending"
 
 
-STARTING_STAGES = (Stage.SPAWN, Stage.IMPORTS, Stage.CONFIG, Stage.DATASET, Stage.MODEL)
-"""The stages of a start, in order; the first step of training ends them."""
-
-
 class Verb(StrEnum):
     """What a person may wish of a run."""
 

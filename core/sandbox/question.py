@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import SandboxError
+from core.numbers import is_number, is_whole
 
 MAX_MESSAGES = 200
 MAX_CHARACTERS = 200_000
@@ -110,13 +111,12 @@ def _parse_message(message: Any) -> Message:
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if not is_whole(value) or not low <= value <= high:
         raise SandboxError(f"{name} must be a whole number from {low} to {high}, not {value!r:.40}")
     return value
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         raise SandboxError(f"{name} must be a number from {low:g} to {high:g}, not {value!r:.40}")
     return float(value)

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError
 
-DATASET_KEYS = ("datasets", "test_datasets", "pretraining_dataset")
+from core.spec.sources import dataset_entries
 
 
 @cache
@@ -71,13 +71,11 @@ def _unknown_keys(config: dict[str, Any]) -> Iterator[str]:
         if key not in known_keys():
             hint = suggest(key, known_keys())
             yield f"`{key}` is not an Axolotl key and would be ignored.{hint or ' Remove it.'}"
-    for name in DATASET_KEYS:
-        entries = config.get(name)
-        for number, entry in enumerate(entries if isinstance(entries, list) else []):
-            for key in entry if isinstance(entry, dict) else []:
-                if key not in known_dataset_keys():
-                    hint = suggest(key, known_dataset_keys())
-                    yield f"`{name}[{number}].{key}` is not an Axolotl key.{hint or ' Remove it.'}"
+    for where, entry in dataset_entries(config):
+        for key in entry:
+            if key not in known_dataset_keys():
+                hint = suggest(key, known_dataset_keys())
+                yield f"`{where}.{key}` is not an Axolotl key.{hint or ' Remove it.'}"
 
 
 @cache

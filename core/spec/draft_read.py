@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from core.numbers import is_whole
 from core.spec.draft import LEARNING_RATES, LIMITS, OWN_KEYS, OWN_TEMPLATE, RUN_KEYS, Draft
 
 UPLOADED = re.compile(r"(?:\./)?uploads/(?P<name>[^/]+)/(?P<file>train|validation)\.jsonl")
@@ -96,7 +97,7 @@ def _extra_of(config: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, An
 def _take(known: dict[str, Any], config: Mapping[str, Any], name: str, kind: type) -> None:
     """Take over a value of the right kind; anything else leaves the default."""
     value = config.get(name)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and is_whole(value):
         value = float(value)
     if kind is int and isinstance(value, bool):
         return
@@ -133,7 +134,7 @@ def _turn_end_of(config: Mapping[str, Any]) -> str:
 def _gpu_count(gpus: Any) -> int:
     if isinstance(gpus, list):
         return len(gpus)
-    return gpus if isinstance(gpus, int) and not isinstance(gpus, bool) else 1
+    return gpus if is_whole(gpus) else 1
 
 
 def _precision_of(config: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import math
 
 from core.dataset.card import Dataset
+from core.numbers import is_whole
 from core.spec.draft import Draft
 
 CHARACTERS_PER_TOKEN = 4
@@ -11,7 +12,7 @@ CHARACTERS_PER_TOKEN = 4
 def count_steps(draft: Draft, dataset: Dataset) -> int:
     """About how many steps of training it will be; less with sample packing of chats."""
     limit = draft.extra.get("max_steps")
-    if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+    if is_whole(limit) and limit > 0:
         return limit
     return max(1, math.ceil(steps_per_epoch(draft, dataset) * draft.num_epochs))
 

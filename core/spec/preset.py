@@ -15,13 +15,15 @@ def list_presets(workspace: Workspace) -> list[str]:
     return sorted(path.stem for path in workspace.presets.glob("[!.]*.yaml"))
 
 
-def load_preset(workspace: Workspace, name: str) -> dict[str, Any]:
-    """What the preset holds. Raises SpecError when it cannot be read."""
+def load_preset(workspace: Workspace, name: str) -> tuple[dict[str, Any], str]:
+    """What the preset holds, and its text. Raises SpecError when it cannot be read."""
     path = workspace.presets / f"{name}.yaml"
     if name not in list_presets(workspace):
         raise SpecError(f"there is no preset {name}")
     try:
-        return load_yaml_mapping(path.read_bytes())
+        raw = path.read_bytes()
+        text = raw.decode("utf-8", "replace").replace("\r\n", "\n")
+        return load_yaml_mapping(raw), text
     except (OSError, SpecError) as error:
         raise SpecError(f"the preset {name} cannot be read: {error}") from error
 

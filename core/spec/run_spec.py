@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import SpecError
+from core.numbers import is_whole
 from core.safe_yaml import load_yaml_mapping
 from core.spec.axolotl_schema import find_problems, suggest
 from core.spec.values import find_value_problems
@@ -101,15 +102,11 @@ def _run_problems(block: Any) -> list[str]:
     return problems
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _is_gpus(value: Any) -> bool:
     if isinstance(value, list):
-        indexes = [index for index in value if _is_whole(index) and 0 <= index < 64]
+        indexes = [index for index in value if is_whole(index) and 0 <= index < 64]
         return 0 < len(indexes) == len(value) == len(set(indexes))
-    return _is_whole(value) and 0 <= value <= 64
+    return is_whole(value) and 0 <= value <= 64
 
 
 _RUN_KEYS: dict[str, tuple[Any, str]] = {
@@ -125,11 +122,11 @@ _RUN_KEYS: dict[str, tuple[Any, str]] = {
     "gpus": (_is_gpus, "how many GPUs (0 is the CPU), or a list of GPU indexes such as [0, 1]"),
     "parallelism": (lambda value: value in PARALLELISMS, "one of " + ", ".join(PARALLELISMS)),
     "priority": (
-        lambda value: _is_whole(value) and abs(value) <= 1000,
+        lambda value: is_whole(value) and abs(value) <= 1000,
         "a whole number from -1000 to 1000",
     ),
     "max_attempts": (
-        lambda value: _is_whole(value) and 1 <= value <= 100,
+        lambda value: is_whole(value) and 1 <= value <= 100,
         "a whole number from 1 to 100",
     ),
 }

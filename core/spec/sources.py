@@ -8,6 +8,7 @@ from typing import Any
 
 from core.settings import Settings
 
+DATASET_KEYS = ("datasets", "test_datasets", "pretraining_dataset")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow")
 READERS = ("json", "csv", "text", "parquet", "arrow")
@@ -34,11 +35,16 @@ def find_source_problems(config: dict[str, Any], root: Path, settings: Settings)
     ]
 
 
+def is_path(source: str) -> bool:
+    """Whether it can be no Hub ID, whatever lies on the disk."""
+    return source.startswith((".", "/", "~")) or source.count("/") > 1
+
+
 def is_local(source: str, root: Path) -> bool:
     """Whether a model or dataset is named by a path rather than by a Hub ID."""
-    if source.startswith((".", "/", "~")) or source.count("/") > 1:
+    if is_path(source) or source.lower().endswith(DATA_SUFFIXES):
         return True
-    return source.lower().endswith(DATA_SUFFIXES) or resolve(source, root).exists()
+    return resolve(source, root).exists()
 
 
 def resolve(source: str, root: Path) -> Path:
@@ -53,11 +59,20 @@ def names_hub(config: dict[str, Any], root: Path) -> bool:
     return any(not is_local(source, root) for source in sources)
 
 
+def dataset_entries(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every dataset that is written as a block, behind its place such as `datasets[0]`."""
+    for key in DATASET_KEYS:
+        entries = config.get(key)
+        for number, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, dict):
+                yield f"{key}[{number}]", entry
+
+
 def data_sources(config: dict[str, Any]) -> list[tuple[str, str]]:
     """Every data path or Hub ID in the config, behind the key that names it."""
     return [
         (f"{key}[{number}].{name}", source)
-        for key in ("datasets", "test_datasets", "pretraining_dataset")
+        for key in DATASET_KEYS
         for number, entry in enumerate(_as_list(config.get(key)))
         for name, source in _entry_sources(entry)
     ]
@@ -129,9 +144,9 @@ def _data_problems(config: dict[str, Any], root: Path, settings: Settings) -> It
         path = resolve(source, root)
         if not path.exists():
             yield f"{where}: there is no file {path}.{_suggest_sibling(path)}"
-        elif not _data_files(path):
+        elif not (files := _data_files(path)):
             yield f"{where}: the folder {path} holds no data file."
-        elif all(is_blank(file) for file in _data_files(path)):
+        elif all(is_blank(file) for file in files):
             yield f"{where}: {path} is empty."
 
 

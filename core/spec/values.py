@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.spec.axolotl_schema import DATASET_KEYS, known_names, suggest
+from core.numbers import is_number
+from core.spec.axolotl_schema import known_names, suggest
+from core.spec.sources import dataset_entries
 
 Config = dict[str, Any]
 
@@ -41,7 +43,7 @@ def find_value_problems(config: Config) -> list[str]:
 def _range_problems(config: Config) -> Iterator[str]:
     for key, (allowed, expected) in _RANGES.items():
         value = config.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and not allowed(value):
+        if is_number(value) and not allowed(value):
             yield f"`{key}` must be {expected}, not {value}."
 
 
@@ -73,11 +75,8 @@ def _model_problems(config: Config) -> Iterator[str]:
 def _data_problems(config: Config) -> Iterator[str]:
     if not config.get("datasets") and not config.get("pretraining_dataset"):
         yield "`datasets` is missing: name at least one, with `path:` and `type:`."
-    for key in DATASET_KEYS:
-        entries = config.get(key) or []
-        for number, entry in enumerate(entries if isinstance(entries, list) else []):
-            if isinstance(entry, dict):
-                yield from _dataset_problems(f"{key}[{number}]", entry)
+    for where, entry in dataset_entries(config):
+        yield from _dataset_problems(where, entry)
     has_validation = bool(config.get("val_set_size") or config.get("test_datasets"))
     if config.get("val_set_size") and config.get("test_datasets"):
         yield "`val_set_size` and `test_datasets` exclude each other; keep one."
