@@ -19,6 +19,7 @@ from transformers import (
 
 from core.files import parse_json_lines
 from core.starter import Row
+from trainer.sandbox.prompt import eos_tokens
 
 BATCH_SIZE = 50
 # Room after the expected answer, so that a model that rambles on is seen to do so.
@@ -104,15 +105,8 @@ def answers(
     with torch.inference_mode():
         output = model.generate(**inputs, do_sample=False, max_new_tokens=longest + SPARE_TOKENS)
     new = output[:, inputs.input_ids.shape[1] :].tolist()
-    ends = end_tokens(model, tokenizer)
+    ends = set(eos_tokens(tokenizer, model))
     return [tokenizer.decode(until(ids, ends)).strip() for ids in new]
-
-
-def end_tokens(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """The ids that end an answer."""
-    ends = model.generation_config.eos_token_id
-    listed = ends if isinstance(ends, list) else [ends]
-    return {id for id in [*listed, tokenizer.eos_token_id] if id is not None}
 
 
 def until(ids: list[int], ends: set[int]) -> list[int]:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from core.clock import now_text
 from core.files import save_json
+from core.lock import sign
 from core.paths import RunPaths
 from core.process import started_ticks
 from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
@@ -125,8 +126,7 @@ def main(lock: int, command: list[str]) -> None:
 def sign_lock(lock: int, attempt: int) -> None:
     """Write into the lock who holds it, so that a daemon that comes later can signal us."""
     holder = {"pid": os.getpid(), "started_ticks": started_ticks(os.getpid()), "attempt": attempt}
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps(holder).encode(), 0)
+    sign(lock, json.dumps(holder))
 
 
 def adopt_orphans() -> None:

@@ -16,8 +16,9 @@ from core.files import save_json
 from core.paths import Workspace, find_workspace
 from core.settings import load_settings
 from core.spec.safety import find_safety_problems
-from core.spec.sources import resolve
+from core.spec.sources import is_path, resolve
 from trainer.model_trouble import explain, one_line
+from trainer.sandbox.prompt import behind, split_turn_end
 from trainer.weights import count_saved
 
 CHAT = [
@@ -25,7 +26,6 @@ CHAT = [
     {"role": "assistant", "content": "Paris."},
 ]
 MAX_EXAMPLE_CHARACTERS = 4000
-PATH_STARTS = ("/", "./", "../", "~")
 # Families whose layers are an attention and a gated MLP and nothing else, so that they can be
 # counted from the config.
 GATED_FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "smollm3"})
@@ -116,7 +116,7 @@ def find_folder(workspace: Workspace, base_model: str) -> Path | None:
     folder = resolve(base_model, workspace.root)
     if folder.is_dir():
         return folder.resolve()
-    if base_model.startswith(PATH_STARTS) or base_model.count("/") > 1:
+    if is_path(base_model):
         raise CheckError(f"there is no folder {base_model}; put the model there or change the name")
     return None
 
@@ -215,13 +215,8 @@ def render_chat(tokenizer: Any, base_model: str) -> str | None:
 
 def find_turn_end(tokenizer: Any, text: str) -> str:
     """The special token right behind the answer; empty when there is none."""
-    _, found, tail = text.rpartition(CHAT[-1]["content"])
-    if not found:
-        return ""
-    tokens = tokenizer(tail.strip(), add_special_tokens=False).input_ids
-    if not tokens or tokens[0] not in tokenizer.added_tokens_decoder:
-        return ""
-    return str(tokenizer.convert_ids_to_tokens(tokens[0]))
+    ends, _ = split_turn_end(tokenizer, behind(text, CHAT[-1]["content"]))
+    return str(tokenizer.convert_ids_to_tokens(ends[0])) if ends else ""
 
 
 if __name__ == "__main__":

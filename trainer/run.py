@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from core.run.phase import Stage
 from trainer.journal import Journal, find_journal
+from trainer.long_imports import long_imports
 from trainer.wishes import WISHES
 
 
@@ -31,9 +32,10 @@ def main() -> None:
 def train(journal: Journal) -> None:
     """Run Axolotl from its config to the saved result."""
     journal.stage(Stage.IMPORTS)
-    from axolotl.cli.args import TrainerCliArgs
-    from axolotl.cli.config import load_cfg
-    from axolotl.cli.train import do_train
+    with long_imports():
+        from axolotl.cli.args import TrainerCliArgs
+        from axolotl.cli.config import load_cfg
+        from axolotl.cli.train import do_train
 
     journal.stage(Stage.CONFIG)
     cfg = load_cfg(str(journal.paths.axolotl_config))

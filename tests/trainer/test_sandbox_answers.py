@@ -1,5 +1,6 @@
 """The line of questions, with a writer that needs no model."""
 
+import sys
 import threading
 import time
 
@@ -21,6 +22,7 @@ class FakeWriter:
         self.go = threading.Event()
         self.go.set()
         self.error = None
+        self.freed_while = "never"
 
     def write(self, answer):
         assert self.go.wait(10)
@@ -32,6 +34,9 @@ class FakeWriter:
 
     def explain(self, error):
         return f"sorry: {error}"
+
+    def free_memory(self):
+        self.freed_while = sys.exc_info()[1]
 
     def warm_up(self):
         pass
@@ -96,6 +101,13 @@ def test_a_failure_is_told_and_the_next_question_answered(answers, writer):
     second = answers.add(QUESTION, SOURCE)
     wait_until(lambda: second.state == "done")
     assert first.record()["reason"] == "sorry: no luck"
+
+
+def test_memory_is_given_back_once_the_error_that_holds_on_to_it_is_gone(answers, writer):
+    writer.error = RuntimeError("out of memory")
+    answer = answers.add(QUESTION, SOURCE)
+    wait_until(lambda: answer.state == "failed")
+    assert writer.freed_while is None
 
 
 def test_work_is_not_idleness(answers, writer):

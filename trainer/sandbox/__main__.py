@@ -21,6 +21,7 @@ from core.files import save_json
 from core.paths import SandboxPaths, find_workspace
 from core.process import started_ticks
 from core.sandbox.client import read_server
+from trainer.long_imports import long_imports
 from trainer.sandbox.answers import Answers, Writer
 from trainer.sandbox.room import be_first_to_go
 from trainer.sandbox.server import create_app
@@ -71,7 +72,8 @@ def open_writer(device: str) -> Writer:
     """The part that needs torch, imported by the worker while the server answers already."""
     # Only speculative decoding would use it, and with pandas and scipy it takes a second.
     sys.modules.setdefault("sklearn", None)  # type: ignore[arg-type]
-    from trainer.sandbox.writer import TorchWriter
+    with long_imports():
+        from trainer.sandbox.writer import TorchWriter
 
     return TorchWriter(device)
 

@@ -73,6 +73,8 @@ class Writer(Protocol):
 
     def explain(self, error: Exception) -> str: ...
 
+    def free_memory(self) -> None: ...
+
     def warm_up(self) -> None: ...
 
 
@@ -171,5 +173,7 @@ class Answers:
             log.exception("%s could not answer", answer.source.name)
             answer.reason = writer.explain(error)
             state = FAILED
+        if state == FAILED:
+            writer.free_memory()
         self.used_at = time.monotonic()
         answer.state = state

@@ -159,6 +159,13 @@ def load_adapter(loaded: Loaded, key: tuple[Path, int]) -> None:
         loaded.model = PeftModel.from_pretrained(loaded.model, key[0], adapter_name=name).eval()
     else:
         if len(loaded.adapters) >= MAX_ADAPTERS:
-            loaded.model.delete_adapter(loaded.adapters.pop(next(iter(loaded.adapters))))
+            drop_adapter(loaded, next(iter(loaded.adapters)))
         loaded.model.load_adapter(key[0], adapter_name=name)
     loaded.adapters[key] = name
+
+
+def drop_adapter(loaded: Loaded, key: tuple[Path, int]) -> None:
+    """Take an adapter off the base, and forget the tokenizer that was saved with it."""
+    loaded.model.delete_adapter(loaded.adapters.pop(key))
+    folder, stamp = key
+    loaded.tokenizers.pop((str(folder), stamp), None)

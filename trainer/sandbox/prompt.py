@@ -80,7 +80,12 @@ def end_of_turn(tokenizer: Any) -> str:
         text = tokenizer.apply_chat_template(chat, tokenize=False)
     except Exception:
         return ""
-    _, found, tail = text.rpartition(MARK)
+    return behind(text, MARK)
+
+
+def behind(text: str, answer: str) -> str:
+    """What stands behind the last place of the answer; empty when it does not occur."""
+    _, found, tail = text.rpartition(answer)
     return tail.strip() if found else ""
 
 

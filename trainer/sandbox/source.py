@@ -8,6 +8,7 @@ from core.errors import SandboxError, SpecError
 from core.paths import RunPaths, Workspace
 from core.safe_yaml import load_yaml_mapping
 from core.sandbox.question import ModelName
+from core.spec.sources import is_path, resolve
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 ADAPTER_CONFIG = "adapter_config.json"
@@ -36,7 +37,7 @@ def resolve_model(workspace: Workspace, name: ModelName) -> Source:
     four_bit = config.get("load_in_4bit") is True
     if name.part == "base":
         return Source(str(name), base, base, four_bit=four_bit)
-    folder = run.folder / "output" / (name.part or "")
+    folder = run.output / (name.part or "")
     check_inside(folder, workspace.runs)
     if (folder / ADAPTER_CONFIG).is_file():
         return adapter_source(name, folder, base, four_bit)
@@ -48,7 +49,7 @@ def adapter_source(name: ModelName, folder: Path, base: str, four_bit: bool) -> 
     weights = folder / ADAPTER_WEIGHTS
     if not weights.is_file():
         raise SandboxError(f"{name} has no {ADAPTER_WEIGHTS}; choose another checkpoint")
-    tokenizer = str(folder) if has_tokenizer(folder) else base
+    tokenizer = find_tokenizer(folder, base)
     return Source(str(name), base, tokenizer, folder, four_bit, weights.stat().st_mtime_ns)
 
 
@@ -57,14 +58,15 @@ def whole_source(name: ModelName, folder: Path, base: str) -> Source:
     weights = sorted(folder.glob("model*.safetensors"))
     if not (folder / "config.json").is_file() or not weights:
         raise SandboxError(f"{name} has no saved weights yet; choose a checkpoint or wait for one")
-    tokenizer = str(folder) if has_tokenizer(folder) else base
+    tokenizer = find_tokenizer(folder, base)
     stamp = max(path.stat().st_mtime_ns for path in weights)
     return Source(str(name), str(folder), tokenizer, stamp=stamp)
 
 
-def has_tokenizer(folder: Path) -> bool:
-    """Whether a tokenizer was saved in the folder."""
-    return any((folder / file).is_file() for file in TOKENIZER_FILES)
+def find_tokenizer(folder: Path, base: str) -> str:
+    """The folder when a tokenizer was saved in it, else the base model."""
+    has_one = any((folder / file).is_file() for file in TOKENIZER_FILES)
+    return str(folder) if has_one else base
 
 
 def check_inside(folder: Path, root: Path) -> None:
@@ -89,9 +91,9 @@ def resolve_base_model(workspace: Workspace, base_model: Any, run_id: str) -> st
     """The base model as a folder, when it is one, else the Hub id as it stands."""
     if not isinstance(base_model, str) or not base_model:
         raise SandboxError(f"the config of {run_id} names no base_model; add one and train again")
-    folder = workspace.root / base_model
+    folder = resolve(base_model, workspace.root)
     if folder.is_dir():
         return str(folder.resolve())
-    if base_model.startswith(("/", "./", "../", "~")):
+    if is_path(base_model):
         raise SandboxError(f"the base model {base_model} is gone; put its folder back")
     return base_model

@@ -10,6 +10,8 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import SandboxError
 from core.sandbox.question import Question
+from trainer.long_imports import long_imports
+from trainer.model_trouble import one_line
 from trainer.sandbox.answers import Answer
 from trainer.sandbox.models import Models, free_memory
 from trainer.sandbox.prompt import Prompt, context_length, make_prompt
@@ -37,13 +39,16 @@ class TorchWriter:
 
     def explain(self, error: Exception) -> str:
         """One sentence for people on why there is no answer, and what to do."""
-        reason = explain(error, self._device)
+        return explain(error, self._device)
+
+    def free_memory(self) -> None:
+        """Give back what a failed answer used; its error must be gone, for it holds on to it."""
         free_memory()
-        return reason
 
     def warm_up(self) -> None:
         """Import what the first adapter will need, while nobody waits."""
-        import peft  # noqa: F401
+        with long_imports():
+            import peft  # noqa: F401
 
 
 @torch.inference_mode()
@@ -133,7 +138,7 @@ class Growth(BaseStreamer):
 
 def explain(error: Exception, device: str) -> str:
     """One sentence for people on why there is no answer, and what to do."""
-    text = " ".join(str(error).split())[:300]
+    text = one_line(error)
     if isinstance(error, SandboxError):
         return str(error)
     if isinstance(error, torch.cuda.OutOfMemoryError):
