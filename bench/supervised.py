@@ -4,18 +4,22 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from bench.timing import Timing, reported_pace
-from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
+from core.files import file_size
+from core.paths import CODE_ROOT, Workspace
 from core.run.phase import FINISHED, Phase
 from core.run.store import Run, Store
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 
 TIMEOUT_S = 300
+
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,7 @@ def environment(root: Path) -> dict[str, str]:
     """The same for both ways: no network, everything else as it is."""
     return {
         **os.environ,
-        WORKSPACE_VARIABLE: str(root),
-        "PYTHONPATH": str(CODE_ROOT),
+        **Workspace(root).environment(),
         "HF_HUB_OFFLINE": "1",
         "AXOLOTL_DO_NOT_TRACK": "1",
     }
@@ -59,8 +62,9 @@ def supervising(bench: Bench) -> Iterator[None]:
         subprocess.Popen(command, env=env, stdout=log, stderr=log) as daemon,
     ):
         try:
-            while not bench.workspace.heartbeat.exists():
-                time.sleep(0.05)
+            wait_for(lambda: bench.workspace.heartbeat.exists() or daemon.poll() is not None)
+            if daemon.poll() is not None:
+                raise RuntimeError(f"no daemon: {bench.workspace.daemon_log.read_text()}")
             yield
         finally:
             daemon.terminate()
@@ -68,48 +72,41 @@ def supervising(bench: Bench) -> Iterator[None]:
 
 def train_supervised(bench: Bench, name: str) -> Timing:
     """Drop the spec, and watch the files as anyone may."""
+    store = Store(bench.workspace)
     text = dump_yaml({"run": {"name": name}, **bench.spec})
     dropped_at = time.monotonic()
-    Store(bench.workspace).submit(name, text)
-    run = wait_for_run(bench, name)
-    while not run.paths.metrics.exists() or not run.paths.metrics.stat().st_size:
-        require_time(dropped_at)
-        time.sleep(0.005)
+    store.submit(name, text)
+    run = wait_for(lambda: find_named(store, name))
+    wait_for(lambda: file_size(run.paths.metrics))
     first_step_s = time.monotonic() - dropped_at
-    while not run.paths.exit.exists():
-        require_time(dropped_at)
-        time.sleep(0.01)
+    wait_for(run.paths.exit.exists)
     end_s = time.monotonic() - dropped_at
-    require_completed(bench, run)
+    wait_for(lambda: phase_of(store, run) in FINISHED)
+    if phase_of(store, run) is not Phase.COMPLETED:
+        # A run that failed measures nothing.
+        raise RuntimeError(f"{run.run_id} did not complete; see {run.paths.status}")
     log = run.paths.log.read_text(errors="replace")
     return Timing(first_step_s, end_s, reported_pace(log))
 
 
-def wait_for_run(bench: Bench, name: str) -> Run:
+def find_named(store: Store, name: str) -> Run | None:
     """The run of that name, once the daemon has taken it."""
+    for rejected in store.rejected():
+        raise RuntimeError(f"{rejected.name} was rejected: {rejected.reason}")
+    return next((run for run in store.runs() if run.status.name == name), None)
+
+
+def phase_of(store: Store, run: Run) -> Phase | None:
+    """Where the run is now."""
+    now = store.find_run(run.run_id)
+    return now.status.phase if now else None
+
+
+def wait_for(fact: Callable[[], Fact | None], poll_s: float = 0.005) -> Fact:
+    """What the fact gives, once it gives something; TimeoutError after far too long."""
     begun = time.monotonic()
-    while True:
-        for run in Store(bench.workspace).runs():
-            if run.status.name == name:
-                return run
-        require_time(begun)
-        time.sleep(0.005)
-
-
-def require_completed(bench: Bench, run: Run) -> None:
-    """Wait for the verdict; a run that failed measures nothing."""
-    begun = time.monotonic()
-    while True:
-        now = Store(bench.workspace).find_run(run.run_id)
-        if now and now.status.phase in FINISHED:
-            break
-        require_time(begun)
-        time.sleep(0.05)
-    if now.status.phase is not Phase.COMPLETED:
-        raise RuntimeError(f"{run.run_id} {now.status.phase}: {now.status.reason}")
-
-
-def require_time(begun: float) -> None:
-    """Raises TimeoutError when a training takes far longer than it can."""
-    if time.monotonic() - begun > TIMEOUT_S:
-        raise TimeoutError(f"nothing for {TIMEOUT_S} s; see the workspace's daemon.log")
+    while not (found := fact()):
+        if time.monotonic() - begun > TIMEOUT_S:
+            raise TimeoutError(f"nothing for {TIMEOUT_S} s; see the workspace's daemon.log")
+        time.sleep(poll_s)
+    return found

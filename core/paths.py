@@ -91,6 +91,10 @@ class Workspace:
     def models(self) -> Path:
         return self.root / "models"
 
+    def environment(self) -> dict[str, str]:
+        """What a process of ours needs to be told to work on this workspace."""
+        return {WORKSPACE_VARIABLE: str(self.root), "PYTHONPATH": str(CODE_ROOT)}
+
     def run(self, run_id: str) -> "RunPaths":
         return RunPaths(self.runs / run_id)
 

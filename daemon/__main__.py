@@ -9,7 +9,7 @@ from types import FrameType
 from core.errors import SettingsError
 from core.furnish import furnish
 from core.lock import take_lock
-from core.paths import CODE_ROOT, find_workspace
+from core.paths import find_workspace
 from core.settings import load_settings
 from daemon.supervisor import Supervisor
 
@@ -35,7 +35,7 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
-    environment = {**os.environ, "PYTHONPATH": str(CODE_ROOT), "PYTHONSAFEPATH": "1"}
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     if not settings.hub_allowed:
         environment["HF_HUB_OFFLINE"] = "1"
     supervisor = Supervisor(workspace, settings, environment)

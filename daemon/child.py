@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
+from core.paths import Workspace
 
 
 def start_module(
@@ -21,11 +21,7 @@ def start_module(
     """
     return subprocess.Popen(
         command,
-        env={
-            **env,
-            "PYTHONPATH": str(CODE_ROOT),
-            WORKSPACE_VARIABLE: str(workspace.root),
-        },
+        env={**env, **workspace.environment()},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -6,9 +6,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
+from core.clock import now_text
 from core.files import read_tail
 from core.paths import CODE_ROOT
 
@@ -25,7 +25,7 @@ class Child:
         self.name = name
         self.log = log
         with log.open("a", encoding="utf-8") as output:
-            output.write(f"{START_MARK}{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
+            output.write(f"{START_MARK}{now_text()}\n")
             output.flush()
             self._process = subprocess.Popen(
                 command,

@@ -13,7 +13,7 @@ QUEUED_AS = "starter.yaml"
 
 def is_fresh(workspace: Workspace) -> bool:
     """True when nothing was ever submitted here."""
-    submitted = [*workspace.queue.glob("*.y*ml"), *workspace.rejected.glob("*.y*ml")]
+    submitted = [*workspace.queue.glob("*.y*ml"), *workspace.rejected.rglob("*.y*ml")]
     return not submitted and not any(workspace.run_folders())
 
 

@@ -18,7 +18,8 @@ port=${LLM_TRAINER_PORT:-8501}
 check_values() {
   local path
   id -u -- "$user" >/dev/null 2>&1 || fail "There is no user $user. Name another one in LLM_TRAINER_USER."
-  [[ $port =~ ^[0-9]{4,5}$ ]] || fail "LLM_TRAINER_PORT must be a number from 1024 to 65535, not '$port'."
+  [[ $port =~ ^[1-9][0-9]{3,4}$ ]] && ((port >= 1024 && port <= 65535)) ||
+    fail "LLM_TRAINER_PORT must be a number from 1024 to 65535, not '$port'."
   for path in "$code_root" "$workspace"; do
     [[ $path != *[\"\\\$\'$'\n']* ]] || fail "A service cannot use a path with quotes, \$ or backslashes: $path"
     # The app has a /tmp of its own, and the next start of the machine empties the real one.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace, find_workspace
+from core.paths import Workspace, find_workspace
 from scripts import running
 from scripts.child import Child, stop_all
 from scripts.first_run import Starter
@@ -49,11 +49,7 @@ class Launch:
 
     def start(self, name: str, command: list[str]) -> Child:
         """Start one of the programs, with its output in `runs/<name>.log`."""
-        env = os.environ | {
-            WORKSPACE_VARIABLE: str(self.workspace.root),
-            "PYTHONPATH": str(CODE_ROOT),
-            "PYTHONUNBUFFERED": "1",
-        }
+        env = os.environ | self.workspace.environment() | {"PYTHONUNBUFFERED": "1"}
         return Child(name, command, self.workspace.runs / f"{name}.log", env)
 
 

@@ -1,7 +1,7 @@
 """What runs already on this machine, and what that means for a launch."""
 
-import fcntl
 import http.client
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.errors import RecordError
 from core.files import load_json
-from core.lock import is_locked
+from core.lock import is_locked, sign, take_lock
 from core.paths import Workspace
 from core.run.phase import LIVE, Phase
 
@@ -68,16 +68,15 @@ def url(port: int) -> str:
 def launcher_lock(workspace: Workspace, port: int) -> Iterator[str | None]:
     """Hold the one launcher's lock, or give the address of the launcher that has it."""
     path = workspace.runs / ".launch.lock"
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield path.read_text(encoding="utf-8").strip() or url(port)
-            return
-        file.truncate(0)
-        file.write(url(port))
-        file.flush()
+    lock = take_lock(path)
+    if lock is None:
+        yield path.read_text(encoding="utf-8").strip() or url(port)
+        return
+    try:
+        sign(lock, url(port))
         yield None
+    finally:
+        os.close(lock)
 
 
 def port_use(port: int) -> PortUse:

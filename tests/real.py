@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
+from core.paths import Workspace
 from core.run.phase import FINISHED
 from core.run.store import Run, Store
 from daemon.trainer_process import TrainerProcess
@@ -19,8 +19,7 @@ def environment(root: Path) -> dict[str, str]:
     """What a process needs to work on the workspace."""
     return {
         **os.environ,
-        WORKSPACE_VARIABLE: str(root),
-        "PYTHONPATH": str(CODE_ROOT),
+        **Workspace(root).environment(),
         "OMP_NUM_THREADS": "2",
     }
 

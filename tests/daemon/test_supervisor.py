@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.files import parse_json_lines
-from core.paths import CODE_ROOT, Workspace
+from core.paths import Workspace
 from core.run.phase import MOVES, Phase, Verb
 from core.run.store import Store
 from daemon.nvml import Gpu
@@ -273,7 +273,7 @@ def test_a_queue_folder_that_was_replaced_is_watched_again(
 
 
 def test_a_second_daemon_says_so_and_leaves(workspace: Workspace) -> None:
-    env = {**os.environ, "LLM_TRAINER_WORKSPACE": str(workspace.root), "PYTHONPATH": str(CODE_ROOT)}
+    env = os.environ | workspace.environment()
     command = [sys.executable, "-P", "-m", "daemon"]
     with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as first:
         try:
@@ -290,7 +290,7 @@ def test_a_second_daemon_says_so_and_leaves(workspace: Workspace) -> None:
 def test_bad_settings_are_told_by_their_key(workspace: Workspace) -> None:
     workspace.configs.mkdir()
     workspace.settings.write_text("poll_intervall_s: 3\n")
-    env = {**os.environ, "LLM_TRAINER_WORKSPACE": str(workspace.root), "PYTHONPATH": str(CODE_ROOT)}
+    env = os.environ | workspace.environment()
     command = [sys.executable, "-P", "-m", "daemon"]
     result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
     assert result.returncode == 78

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from core.paths import CODE_ROOT, Workspace
+from core.paths import Workspace
 from scripts import first_run, launch, running
 from scripts.child import Child, stop_all
 from scripts.running import Found, Plan, PortUse
@@ -79,8 +79,7 @@ def launched(
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", DRIVER, str(port), daemon, app, starter],
-        env=os.environ
-        | {"PYTHONPATH": str(CODE_ROOT), "LLM_TRAINER_WORKSPACE": str(workspace.root)},
+        env=os.environ | workspace.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -167,11 +166,17 @@ def test_a_workspace_is_fresh_until_something_is_submitted(workspace: Workspace)
 
 @pytest.mark.parametrize(
     "name",
-    ["queue/mine.yaml", "queue/mine.yml", "rejected/mine.yaml", "20260101-000000-r1/spec.yaml"],
+    [
+        "queue/mine.yaml",
+        "queue/mine.yml",
+        "rejected/mine.yaml",
+        "rejected/.dismissed/mine.yaml",
+        "20260101-000000-r1/spec.yaml",
+    ],
 )
 def test_a_workspace_with_a_run_or_a_spec_is_not_fresh(workspace: Workspace, name: str) -> None:
     path = workspace.runs / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     assert not first_run.is_fresh(workspace)
 

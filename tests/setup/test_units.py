@@ -58,6 +58,19 @@ def test_user_workspace_and_port_come_from_the_environment(checkout: Path) -> No
     assert "--server.port 9000" in units["llm-trainer-app.service"]
 
 
+@pytest.mark.parametrize("port", ["0999", "1000", "70000", "65536", "x", "80 "])
+def test_a_port_that_cannot_be_used_is_one_line(checkout: Path, port: str) -> None:
+    result = subprocess.run(
+        [checkout / "scripts/install-service.sh", "--write-to", checkout / "filled"],
+        env=os.environ | {"LLM_TRAINER_PORT": port},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == f"LLM_TRAINER_PORT must be a number from 1024 to 65535, not '{port}'.\n"
+
+
 def test_a_restart_of_the_daemon_leaves_trainings_alone(checkout: Path) -> None:
     daemon = fill(checkout)["llm-trainer-daemon.service"]
     assert "KillMode=process\n" in daemon
