@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.paths import CODE_ROOT, WORKSPACE_VARIABLE
+from streamlit_app.guard import UNEXPECTED
 from tests.app.furnished import Furnished
 
 APP = CODE_ROOT / "streamlit_app" / "app.py"
@@ -28,17 +29,28 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Furnished:
 def open_page(place: Furnished) -> Open:
     """Opens a page by its file's name, with what stands in the address."""
 
-    def open_(name: str = "dashboard", **address: str) -> AppTest:
+    def open_(name: str = "dashboard", fails: bool = False, **address: str) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=30).run()
         if name != "dashboard":
             app.switch_page(f"views/{name}.py")
         for key, value in address.items():
             app.query_params[key] = value
         app.run()
-        assert not app.exception
-        return app
+        return app if fails else check(app)
 
     return open_
+
+
+def check(page: AppTest) -> AppTest:
+    """The page, which told of no failure: the guard shows one as a sentence."""
+    assert not page.exception
+    assert UNEXPECTED not in [error.value for error in page.error]
+    return page
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    """The page after a click on the button with this label."""
+    return check(next(button for button in page.button if button.label == label).click().run())
 
 
 def everything(app: AppTest) -> str:

@@ -1,16 +1,16 @@
 """Makes runs as the daemon and the trainer leave them on disk."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from core.clock import now, to_text
-from core.files import append_json_line, save_json
+from core.files import append_json_line, load_json, save_json
 from core.paths import RunPaths, Workspace
 from core.run.phase import FINISHED, Phase
-from core.run.status import Progress, RunStatus, to_record
+from core.run.status import Progress, RunStatus, from_record, to_record
 
 SPEC = """\
 run:
@@ -68,13 +68,19 @@ class Furnished:
         self.event(paths, "starting" if has_started else "queued", "starting on the CPU")
         return paths
 
+    def change(self, paths: RunPaths, **changes: Any) -> None:
+        """The run's status is another one now."""
+        status = from_record(load_json(paths.status))
+        save_json(paths.status, to_record(replace(status, **changes)))
+
     def event(self, paths: RunPaths, phase: str, reason: str, **more: Any) -> None:
         record = {"at": to_text(now()), "phase": phase, "reason": reason, "attempt": 1}
         append_json_line(paths.events, record | more)
 
     def stages(self, paths: RunPaths, *stages: str) -> None:
+        at = to_text(now())
         for stage in stages:
-            entry = {"at": to_text(now()), "attempt": 1, "entry": "stage", "stage": stage}
+            entry = {"at": at, "attempt": 1, "entry": "stage", "stage": stage}
             append_json_line(paths.journal, entry)
 
     def metrics(self, paths: RunPaths, *losses: float, eval_loss: float | None = None) -> None:

@@ -16,7 +16,7 @@ def script(kind: str) -> None:
 
 
 def test_an_error_of_ours_is_its_sentence_as_text() -> None:
-    app = AppTest.from_function(script, args=("ours",)).run()
+    app = AppTest.from_function(script, args=("ours",), default_timeout=30).run()
     assert app.error[0].value == r"\<b\>x\<\/b\> is torn"
 
 
@@ -24,7 +24,7 @@ def test_an_unexpected_error_is_told_without_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        app = AppTest.from_function(script, args=("theirs",)).run()
+        app = AppTest.from_function(script, args=("theirs",), default_timeout=30).run()
     assert app.error[0].value.startswith("Something went wrong while showing this page")
     assert "secret" not in app.error[0].value
     assert not app.exception
@@ -39,6 +39,6 @@ def test_a_page_that_fails_leaves_the_navigation(
 
     monkeypatch.setattr("streamlit_app.session.runs", fail)
     for name in ("dashboard", "runs", "sandbox"):
-        page = open_page(name)
+        page = open_page(name, fails=True)
         assert page.error[0].value.startswith("Something went wrong")
         assert page.title

@@ -1,7 +1,7 @@
 """The page on which a run is planned and started."""
 
 import json
-from pathlib import Path
+import os
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,15 +9,16 @@ from streamlit.testing.v1 import AppTest
 from core.clock import now, now_text
 from core.files import save_json
 from core.model_check import answer_path, request_path
-from core.paths import CODE_ROOT, WORKSPACE_VARIABLE, Workspace
+from core.paths import Workspace
 from core.run.phase import Phase
 from core.run.status import RunStatus, to_record
 from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
 from daemon.records import reject as put_aside
 from streamlit_app.draft_state import FROM_DEFAULTS
+from tests.app.conftest import Open, check, press
+from tests.app.furnished import Furnished
 
-APP = CODE_ROOT / "streamlit_app" / "app.py"
 ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
 CATALOGUE = """\
 models:
@@ -34,15 +35,16 @@ weight_decay: 0.25
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
-    workspace = Workspace(tmp_path)
+def workspace(place: Furnished) -> Workspace:
+    workspace = place.workspace
     for folder in (workspace.queue, workspace.rejected, workspace.presets, workspace.uploads):
         folder.mkdir(parents=True)
     model = workspace.models / "starter"
     model.mkdir(parents=True)
-    (model / "config.json").touch()
-    (model / "model.safetensors").touch()
+    for name in ("config.json", "model.safetensors"):
+        (model / name).touch()
+        # Long ago: a model that changed after its check is checked again.
+        os.utime(model / name, (1, 1))
     workspace.catalogue.write_text(CATALOGUE)
     (workspace.presets / "tuned.yaml").write_text(PRESET)
     put_dataset(workspace)
@@ -59,16 +61,6 @@ def put_dataset(workspace: Workspace, name: str = "facts", row: str = ROW) -> No
 def beat(workspace: Workspace, gpus: int = 0) -> None:
     seen = [{"index": index, "name": "RTX 3060"} for index in range(gpus)]
     save_json(workspace.heartbeat, {"beat_at": now_text(), "gpus": seen})
-
-
-def open_page(workspace: Workspace) -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=30).run()
-    return check(page.switch_page("views/new_run.py").run())
-
-
-def check(page: AppTest) -> AppTest:
-    assert not page.exception
-    return page
 
 
 def reject(workspace: Workspace) -> None:
@@ -93,8 +85,8 @@ def take(workspace: Workspace, name: str, run_id: str) -> None:
     save_json(paths.status, to_record(RunStatus(run_id, name, now(), now(), phase=Phase.QUEUED)))
 
 
-def test_the_preview_is_what_is_dropped(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_the_preview_is_what_is_dropped(workspace: Workspace, open_page: Open) -> None:
+    page = open_page("new_run")
     page.text_input(key="new_name").set_value("first").run()
     page.number_input(key="new_num_epochs").set_value(7.0).run()
     shown = page.code[-1].value
@@ -107,16 +99,18 @@ def test_the_preview_is_what_is_dropped(workspace: Workspace) -> None:
 
 
 def test_a_run_that_nobody_named_is_called_after_its_dataset_and_method(
-    workspace: Workspace,
+    workspace: Workspace, open_page: Open
 ) -> None:
-    page = open_page(workspace)
+    page = open_page("new_run")
     page.segmented_control(key="new_method").set_value("qlora").run()
 
     assert spec_of(page)["run"] == {"name": "facts-qlora", "gpus": 0}
 
 
-def test_the_learning_rate_follows_the_method_until_it_is_changed(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_the_learning_rate_follows_the_method_until_it_is_changed(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.segmented_control(key="new_method").set_value("full").run()
     assert spec_of(page)["learning_rate"] == 2e-5
     page.number_input(key="new_learning_rate").set_value(3e-4).run()
@@ -124,20 +118,22 @@ def test_the_learning_rate_follows_the_method_until_it_is_changed(workspace: Wor
     assert spec_of(page)["learning_rate"] == 3e-4
 
 
-def test_only_gpus_that_the_daemon_sees_are_offered(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_only_gpus_that_the_daemon_sees_are_offered(workspace: Workspace, open_page: Open) -> None:
+    page = open_page("new_run")
     assert page.selectbox(key="new_gpus").options == ["CPU"]
     assert any("no GPU" in caption.value for caption in page.caption)
 
     beat(workspace, gpus=2)
-    page = open_page(workspace)
+    page = open_page("new_run")
     assert page.selectbox(key="new_gpus").options == ["CPU", "1 GPU", "2 GPUs"]
     page.selectbox(key="new_gpus").set_value(2).run()
     assert spec_of(page)["run"] == {"name": "facts-lora", "gpus": 2}
 
 
-def test_a_preset_fills_the_form_and_keeps_keys_without_a_field(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_a_preset_fills_the_form_and_keeps_keys_without_a_field(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.selectbox(key="new_from").set_value("preset:tuned").run()
 
     assert page.number_input(key="new_num_epochs").value == 9
@@ -146,25 +142,25 @@ def test_a_preset_fills_the_form_and_keeps_keys_without_a_field(workspace: Works
     assert "adapter" not in spec_of(page)
 
 
-def test_an_earlier_run_fills_the_form(workspace: Workspace) -> None:
+def test_an_earlier_run_fills_the_form(workspace: Workspace, open_page: Open) -> None:
     (workspace.queue / "old.yaml").write_text(PRESET.replace("num_epochs: 9", "num_epochs: 4"))
     take(workspace, "old", "20260101-000000-old")
-    page = open_page(workspace)
+    page = open_page("new_run")
     page.selectbox(key="new_from").set_value("run:20260101-000000-old").run()
 
     assert page.number_input(key="new_num_epochs").value == 4
 
 
-def test_a_broken_preset_is_told_of(workspace: Workspace) -> None:
+def test_a_broken_preset_is_told_of(workspace: Workspace, open_page: Open) -> None:
     (workspace.presets / "broken.yaml").write_text("a: [")
-    page = check(open_page(workspace))
+    page = check(open_page("new_run"))
     page.selectbox(key="new_from").set_value("preset:broken").run()
 
     assert any("broken" in warning.value for warning in page.warning)
 
 
-def test_values_survive_a_look_at_another_page(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_values_survive_a_look_at_another_page(workspace: Workspace, open_page: Open) -> None:
+    page = open_page("new_run")
     page.number_input(key="new_lora_r").set_value(48).run()
     page.selectbox(key="new_base_model").set_value("org/big").run()
     page.switch_page("views/datasets.py").run()
@@ -175,8 +171,10 @@ def test_values_survive_a_look_at_another_page(workspace: Workspace) -> None:
     assert spec_of(page)["base_model"] == "org/big"
 
 
-def test_any_axolotl_yaml_can_be_started_and_a_mistake_is_said_first(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_any_axolotl_yaml_can_be_started_and_a_mistake_is_said_first(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.segmented_control(key="new_mode").set_value("YAML").run()
     given = page.text_area(key="new_yaml").value
     page.text_area(key="new_yaml").set_value(given.replace("lora_r:", "lora_rr:")).run()
@@ -192,8 +190,10 @@ def test_any_axolotl_yaml_can_be_started_and_a_mistake_is_said_first(workspace: 
     assert dropped.read_text().endswith("weight_decay: 0.5\n")
 
 
-def test_edits_of_the_yaml_survive_a_look_at_the_form(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_edits_of_the_yaml_survive_a_look_at_the_form(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.segmented_control(key="new_mode").set_value("YAML").run()
     edited = page.text_area(key="new_yaml").value + "weight_decay: 0.5\n"
     page.text_area(key="new_yaml").set_value(edited).run()
@@ -203,18 +203,20 @@ def test_edits_of_the_yaml_survive_a_look_at_the_form(workspace: Workspace) -> N
     assert page.text_area(key="new_yaml").value == edited
 
 
-def test_the_yaml_can_be_put_into_the_form(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_the_yaml_can_be_put_into_the_form(workspace: Workspace, open_page: Open) -> None:
+    page = open_page("new_run")
     page.segmented_control(key="new_mode").set_value("YAML").run()
     page.text_area(key="new_yaml").set_value(PRESET).run()
-    next(button for button in page.button if button.label == "Put this into the form").click().run()
+    press(page, "Put this into the form")
 
-    assert check(page).number_input(key="new_num_epochs").value == 9
+    assert page.number_input(key="new_num_epochs").value == 9
     assert spec_of(page)["weight_decay"] == 0.25
 
 
-def test_the_check_of_the_model_is_asked_for_and_waited_for(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_the_check_of_the_model_is_asked_for_and_waited_for(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
 
     assert request_path(workspace, "./models/starter").is_file()
     assert any("Looking at the model" in caption.value for caption in page.caption)
@@ -228,7 +230,7 @@ def answer(workspace: Workspace, base_model: str, **found: object) -> None:
     request_path(workspace, base_model).unlink(missing_ok=True)
 
 
-def test_what_the_check_found_is_shown(workspace: Workspace) -> None:
+def test_what_the_check_found_is_shown(workspace: Workspace, open_page: Open) -> None:
     example = {"text": "<user>a", "tokens": 3}
     answer(
         workspace,
@@ -238,7 +240,7 @@ def test_what_the_check_found_is_shown(workspace: Workspace) -> None:
         has_chat_template=True,
         example=example,
     )
-    page = open_page(workspace)
+    page = open_page("new_run")
 
     text = " ".join(element.value for element in page.markdown)
     assert "LlamaForCausalLM" in text
@@ -248,20 +250,22 @@ def test_what_the_check_found_is_shown(workspace: Workspace) -> None:
 
 
 def test_a_model_without_chat_template_gets_one_that_needs_no_new_tokens(
-    workspace: Workspace,
+    workspace: Workspace, open_page: Open
 ) -> None:
     answer(workspace, "./models/starter", has_chat_template=False)
     answer(workspace, "org/big", has_chat_template=True)
-    page = open_page(workspace)
+    page = open_page("new_run")
     assert spec_of(page)["chat_template"] == "alpaca"
 
     page.selectbox(key="new_base_model").set_value("org/big").run()
     assert spec_of(page)["chat_template"] == "tokenizer_default"
 
 
-def test_a_model_that_is_no_good_is_said_as_a_sentence(workspace: Workspace) -> None:
+def test_a_model_that_is_no_good_is_said_as_a_sentence(
+    workspace: Workspace, open_page: Open
+) -> None:
     answer(workspace, "./models/starter", ok=False, reason="no tokenizer <b>here</b>")
-    page = open_page(workspace)
+    page = open_page("new_run")
     # Chosen anew, a failed check is asked for again.
     assert request_path(workspace, "./models/starter").is_file()
     answer(workspace, "./models/starter", ok=False, reason="no tokenizer <b>here</b>")
@@ -270,26 +274,26 @@ def test_a_model_that_is_no_good_is_said_as_a_sentence(workspace: Workspace) -> 
     assert any("No tokenizer \\<b\\>here" in warning.value for warning in page.warning)
 
 
-def test_a_model_that_is_not_there_cannot_be_started(workspace: Workspace) -> None:
+def test_a_model_that_is_not_there_cannot_be_started(workspace: Workspace, open_page: Open) -> None:
     gone = PRESET.replace("./models/starter", "./models/gone")
     (workspace.presets / "gone.yaml").write_text(gone)
-    page = open_page(workspace)
+    page = open_page("new_run")
     page.selectbox(key="new_from").set_value("preset:gone").run()
 
     assert "there is no folder" in errors_of(page)
     assert page.button(key="new-start").disabled
 
 
-def test_without_a_dataset_the_way_to_one_is_shown(workspace: Workspace) -> None:
+def test_without_a_dataset_the_way_to_one_is_shown(workspace: Workspace, open_page: Open) -> None:
     (workspace.dataset("facts").train).unlink()
-    page = open_page(workspace)
+    page = open_page("new_run")
 
     assert "there is no dataset" in errors_of(page)
     assert page.button(key="new-start").disabled
 
 
-def test_the_run_opens_once_the_daemon_has_taken_it(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_the_run_opens_once_the_daemon_has_taken_it(workspace: Workspace, open_page: Open) -> None:
+    page = open_page("new_run")
     page.button(key="new-start").click().run()
     assert any("daemon takes it now" in element.value for element in page.markdown)
 
@@ -301,8 +305,10 @@ def test_the_run_opens_once_the_daemon_has_taken_it(workspace: Workspace) -> Non
     )
 
 
-def test_why_a_spec_was_rejected_is_shown_with_a_way_back(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_why_a_spec_was_rejected_is_shown_with_a_way_back(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.button(key="new-start").click().run()
     reject(workspace)
     check(page.run())
@@ -312,17 +318,19 @@ def test_why_a_spec_was_rejected_is_shown_with_a_way_back(workspace: Workspace) 
     assert page.number_input(key="new_lora_r").value == 16
 
 
-def test_without_the_daemon_a_run_waits_and_the_page_says_so(workspace: Workspace) -> None:
+def test_without_the_daemon_a_run_waits_and_the_page_says_so(
+    workspace: Workspace, open_page: Open
+) -> None:
     workspace.heartbeat.unlink()
-    page = open_page(workspace)
+    page = open_page("new_run")
     page.button(key="new-start").click().run()
 
     assert any("the daemon is not running" in element.value for element in page.markdown)
     assert len(Store(workspace).dropped()) == 1
 
 
-def test_a_spec_can_be_saved_as_a_preset(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_a_spec_can_be_saved_as_a_preset(workspace: Workspace, open_page: Open) -> None:
+    page = open_page("new_run")
     page.text_input(key="preset_name").set_value("My one").run()
     page.button(key="preset-save").click().run()
 
@@ -332,8 +340,10 @@ def test_a_spec_can_be_saved_as_a_preset(workspace: Workspace) -> None:
     assert "already" in errors_of(page)
 
 
-def test_a_spec_that_was_rejected_before_can_be_accepted_now(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_a_spec_that_was_rejected_before_can_be_accepted_now(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.button(key="new-start").click().run()
     reject(workspace)
     check(page.run())
@@ -349,10 +359,12 @@ def test_a_spec_that_was_rejected_before_can_be_accepted_now(workspace: Workspac
     assert "20260101-000000-facts-lora" in page.query_params["run"]
 
 
-def test_no_other_dataset_is_taken_for_one_that_is_gone(workspace: Workspace) -> None:
+def test_no_other_dataset_is_taken_for_one_that_is_gone(
+    workspace: Workspace, open_page: Open
+) -> None:
     gone = PRESET.replace("uploads/facts", "uploads/gone")
     (workspace.presets / "gone.yaml").write_text(gone)
-    page = open_page(workspace)
+    page = open_page("new_run")
     page.selectbox(key="new_from").set_value("preset:gone").run()
 
     assert check(page).selectbox(key="new_dataset").value is None
@@ -362,11 +374,13 @@ def test_no_other_dataset_is_taken_for_one_that_is_gone(workspace: Workspace) ->
     assert not check(page).button(key="new-start").disabled
 
 
-def test_what_the_form_would_lose_is_said_and_stays_in_the_yaml(workspace: Workspace) -> None:
+def test_what_the_form_would_lose_is_said_and_stays_in_the_yaml(
+    workspace: Workspace, open_page: Open
+) -> None:
     second = "datasets: [{path: org/other, type: alpaca}, "
     rich = PRESET.replace("datasets: [", second) + "gradient_checkpointing: offload\n"
     (workspace.presets / "rich.yaml").write_text(rich)
-    page = open_page(workspace)
+    page = open_page("new_run")
     page.selectbox(key="new_from").set_value("preset:rich").run()
 
     (warning,) = [one.value for one in check(page).warning if "no field" in one.value]
@@ -377,18 +391,20 @@ def test_what_the_form_would_lose_is_said_and_stays_in_the_yaml(workspace: Works
     assert not check(page).warning
 
 
-def test_validation_without_rows_to_train_on_cannot_be_started(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_validation_without_rows_to_train_on_cannot_be_started(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.number_input(key="new_val_set_size").set_value(1.0).run()
 
     assert "none of the 40 rows" in errors_of(page)
     assert page.button(key="new-start").disabled
 
 
-def test_the_end_of_a_turn_follows_the_model(workspace: Workspace) -> None:
+def test_the_end_of_a_turn_follows_the_model(workspace: Workspace, open_page: Open) -> None:
     known = {"has_chat_template": True, "eos_token": "</s>"}
     answer(workspace, "./models/starter", turn_end="<|im_end|>", **known)
-    page = open_page(workspace)
+    page = open_page("new_run")
     assert spec_of(page)["eot_tokens"] == ["<|im_end|>"]
 
     page.selectbox(key="new_base_model").set_value("org/big").run()
@@ -400,17 +416,21 @@ def test_the_end_of_a_turn_follows_the_model(workspace: Workspace) -> None:
     assert spec_of(page)["eot_tokens"] == ["<|im_end|>"]
 
 
-def test_an_answer_of_an_older_version_is_asked_for_again(workspace: Workspace) -> None:
+def test_an_answer_of_an_older_version_is_asked_for_again(
+    workspace: Workspace, open_page: Open
+) -> None:
     answer(workspace, "./models/starter")
     path = answer_path(workspace, "./models/starter")
     path.write_text(json.dumps({"ok": True, "at": now_text()}))
-    open_page(workspace)
+    open_page("new_run")
 
     assert request_path(workspace, "./models/starter").is_file()
 
 
-def test_a_large_model_gets_a_small_batch_until_it_is_changed(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_a_large_model_gets_a_small_batch_until_it_is_changed(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     assert (spec_of(page)["micro_batch_size"], spec_of(page)["gradient_accumulation_steps"]) == (
         2,
         4,
@@ -425,8 +445,10 @@ def test_a_large_model_gets_a_small_batch_until_it_is_changed(workspace: Workspa
     assert spec_of(page)["micro_batch_size"] == 3
 
 
-def test_a_card_that_is_seen_later_is_used_unless_the_cpu_was_chosen(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_a_card_that_is_seen_later_is_used_unless_the_cpu_was_chosen(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     assert spec_of(page)["run"]["gpus"] == 0
     beat(workspace, gpus=1)
     check(page.run())
@@ -437,7 +459,7 @@ def test_a_card_that_is_seen_later_is_used_unless_the_cpu_was_chosen(workspace: 
     assert spec_of(page)["run"]["gpus"] == 0
 
 
-def test_a_link_from_a_run_starts_from_that_run(workspace: Workspace) -> None:
+def test_a_link_from_a_run_starts_from_that_run(workspace: Workspace, open_page: Open) -> None:
     spec = (
         "run: {name: before}\nbase_model: ./models/starter\nnum_epochs: 7\nlearning_rate: 0.001\n"
     )
@@ -445,24 +467,23 @@ def test_a_link_from_a_run_starts_from_that_run(workspace: Workspace) -> None:
     paths.folder.mkdir(parents=True)
     paths.spec.write_text(spec)
     save_json(paths.status, to_record(RunStatus(paths.run_id, "before", now(), now())))
-    page = AppTest.from_file(str(APP), default_timeout=30).run()
-    page.switch_page("views/new_run.py")
-    page.query_params["from"] = paths.run_id
-    check(page.run())
+    page = open_page("new_run", **{"from": paths.run_id})
     assert page.number_input(key="new_num_epochs").value == 7
     assert "from" not in page.query_params
 
 
-def test_a_number_out_of_range_is_told_and_cannot_start(workspace: Workspace) -> None:
-    page = open_page(workspace)
+def test_a_number_out_of_range_is_told_and_cannot_start(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
     page.number_input(key="new_learning_rate").set_value(5.0).run()
     assert "must be above 0 and at most 1" in errors_of(page)
     assert page.button(key="new-start").disabled
 
 
-def test_the_defaults_name_a_model_that_is_here(workspace: Workspace) -> None:
+def test_the_defaults_name_a_model_that_is_here(workspace: Workspace, open_page: Open) -> None:
     (workspace.models / "starter" / "config.json").unlink()
-    page = open_page(workspace)
+    page = open_page("new_run")
     fresh = spec_of(page)
     page.selectbox(key="new_from").set_value("preset:tuned").run()
     page.selectbox(key="new_from").set_value(FROM_DEFAULTS).run()
@@ -470,9 +491,11 @@ def test_the_defaults_name_a_model_that_is_here(workspace: Workspace) -> None:
     assert spec_of(page) == fresh
 
 
-def test_the_yaml_of_the_defaults_holds_nothing_of_an_earlier_preset(workspace: Workspace) -> None:
+def test_the_yaml_of_the_defaults_holds_nothing_of_an_earlier_preset(
+    workspace: Workspace, open_page: Open
+) -> None:
     (workspace.presets / "rich.yaml").write_text(PRESET + "gradient_checkpointing: offload\n")
-    page = open_page(workspace)
+    page = open_page("new_run")
     page.selectbox(key="new_from").set_value("preset:rich").run()
     page.selectbox(key="new_from").set_value(FROM_DEFAULTS).run()
     spec = page.code[-1].value

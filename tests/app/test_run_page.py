@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 from core.run.phase import Phase, Verb
 from core.run.preview import Preview, save_previews
 from core.run.store import Store
-from tests.app.conftest import Open, everything
+from tests.app.conftest import Open, everything, press
 from tests.app.furnished import Furnished, chat_row, progress
 
 
@@ -73,13 +73,26 @@ def test_cancelling_asks_first_and_then_writes_the_request(
 ) -> None:
     paths = place.add_run("poems", Phase.RUNNING)
     page = open_page("run", run=paths.run_id)
-    next(button for button in page.button if button.label == "Cancel").click().run()
+    press(page, "Cancel")
     assert not paths.requests.exists()
     assert "Checkpoints that are saved stay" in everything(page)
-    next(button for button in page.button if button.label == "Cancel the run").click().run()
+    press(page, "Cancel the run")
     assert Store(place.workspace).requested(paths.run_id) == [Verb.CANCEL]
     assert "Cancelling…" in buttons(page)
     assert "Cancel" not in buttons(page)
+
+
+def test_the_question_before_cancelling_stays_when_the_run_moves_on(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.STARTING)
+    page = open_page("run", run=paths.run_id)
+    press(page, "Cancel")
+    place.change(paths, phase=Phase.RUNNING)
+    assert "Checkpoints that are saved stay" in everything(page.run())
+    press(page, "Keep it")
+    assert "Checkpoints that are saved stay" not in everything(page.run())
+    assert not paths.requests.exists()
 
 
 def test_a_finished_run_offers_no_cancelling(place: Furnished, open_page: Open) -> None:

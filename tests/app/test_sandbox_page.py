@@ -1,5 +1,5 @@
 from core.run.phase import Phase
-from tests.app.conftest import Open, everything
+from tests.app.conftest import Open, everything, press
 from tests.app.furnished import Furnished, chat_row
 
 
@@ -49,7 +49,7 @@ def test_clearing_forgets_the_conversation(place: Furnished, open_page: Open) ->
     place.add_run("capitals", Phase.COMPLETED)
     page = open_page("sandbox")
     page.chat_input[0].set_value("Hello?").run()
-    next(button for button in page.button if button.label == "Clear").click().run()
+    press(page, "Clear")
     assert not page.text
     assert "Nothing has been said yet" in everything(page)
 
@@ -69,6 +69,7 @@ def test_a_reload_in_the_middle_of_an_answer_goes_on(place: Furnished, open_page
     page.chat_input[0].set_value("Hello?").run()
     chat = page.query_params["chat"]
 
+    place.beat()
     again = open_page("sandbox", chat=chat)
     assert again.text[0].value == "Hello?"
     assert "Starting the sandbox" in everything(again)
