@@ -6,7 +6,6 @@ says done but saves nothing, `deaf` ignores SIGTERM, `orphan` leaves a detached 
 `hang` trains until it is ended.
 """
 
-import os
 import re
 import signal
 import subprocess
@@ -53,7 +52,6 @@ def leave_orphan(paths: RunPaths) -> None:
     subprocess.run(["setsid", "--fork", *command], check=True, close_fds=True)
     while not marker.exists():
         time.sleep(0.01)
-    (paths.folder / "leader").write_text(str(os.getpid()))
 
 
 if __name__ == "__main__":

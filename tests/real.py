@@ -4,15 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from core.paths import Workspace
 from core.run.phase import FINISHED
 from core.run.store import Run, Store
 from daemon.trainer_process import TrainerProcess
+from tests.supervision import the_run
+from tests.waiting import Fact, wait_until
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -44,14 +46,19 @@ def copy_starter(source: Path, root: Path) -> Workspace:
 
 
 @contextmanager
-def daemon(workspace: Workspace, ends_runs: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
-    """A daemon process that supervises the workspace; it and all runs are ended afterwards."""
+def daemon(
+    workspace: Workspace, ends_runs: bool = True, extra: Mapping[str, str] = MappingProxyType({})
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A daemon process that supervises the workspace; it and all runs are ended afterwards.
+
+    `extra` goes into its environment.
+    """
     command = [sys.executable, "-P", "-m", "daemon"]
     workspace.runs.mkdir(exist_ok=True)
     with (
         workspace.daemon_log.open("ab") as log,
         subprocess.Popen(
-            command, env=environment(workspace.root), stdout=log, stderr=log
+            command, env=environment(workspace.root) | dict(extra), stdout=log, stderr=log
         ) as process,
     ):
         try:
@@ -60,34 +67,21 @@ def daemon(workspace: Workspace, ends_runs: bool = True) -> Iterator["subprocess
             process.terminate()
             process.wait(20)
             for paths in workspace.run_folders() if ends_runs else []:
-                while TrainerProcess(paths).kill():
-                    time.sleep(0.05)
+                wait_until(lambda paths=paths: not TrainerProcess(paths).kill())
 
 
-def wait_for(fact: Callable[[], object], timeout_s: float = 240, what: str = "") -> None:
-    """Wait until the fact holds."""
-    deadline = time.monotonic() + timeout_s
-    while not fact():
-        assert time.monotonic() < deadline, f"never came true: {what}"
-        time.sleep(0.1)
+def wait_for(fact: Callable[[], Fact | None]) -> Fact:
+    """What the fact is once it holds: of real trainings, which take their time."""
+    return wait_until(fact, timeout_s=240, pause_s=0.1)
 
 
 def wait_for_end(workspace: Workspace, name: str) -> Run:
-    """The run of that name once it is finished; fails with its log if it is rejected instead."""
+    """The run of that name once it is finished; fails with its reason if it is rejected instead."""
     store = Store(workspace)
 
     def ended() -> Run | None:
         assert not store.rejected(), store.rejected()[0].reason
-        return next(
-            (
-                run
-                for run in store.runs()
-                if run.status.name == name and run.status.phase in FINISHED
-            ),
-            None,
-        )
+        run = the_run(workspace, name)
+        return run if run and run.status.phase in FINISHED else None
 
-    wait_for(ended, what=f"{name} ends")
-    run = ended()
-    assert run
-    return run
+    return wait_for(ended)

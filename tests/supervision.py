@@ -2,18 +2,19 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.paths import Workspace
+from core.paths import RunPaths, Workspace
 from core.process import pids_with_environment
 from core.run.store import Run, Store
+from core.run.trainer_env import RUN_FOLDER_VARIABLE
 from core.safe_yaml import dump_yaml
 from core.settings import Settings
 from daemon.supervisor import Supervisor
 from daemon.trainer_process import Start, TrainerProcess, keep
+from tests.waiting import wait_until
 
 FAKE_TRAINER = Path(__file__).with_name("fake_trainer.py")
 SETTINGS = Settings(poll_interval_s=0.02, queue_quiet_s=0.3, cancel_grace_s=1.0)
@@ -72,18 +73,17 @@ def forgetting(supervisor: Supervisor) -> Iterator[None]:
 
 def end(trainer: TrainerProcess) -> None:
     """Kill what is left of a trainer, and reap it."""
-    while trainer.keeper and trainer.keeper.poll() is None:
-        trainer.kill()
-        time.sleep(0.01)
+    wait_until(lambda: trainer.keeper is None or trainer.keeper.poll() is not None, trainer.kill)
 
 
-def tick_until(supervisor: Supervisor, fact: Callable[[], object], timeout_s: float = 20) -> None:
+def tick_until(supervisor: Supervisor, fact: Callable[[], object]) -> None:
     """Turn the loop until the fact holds."""
-    deadline = time.monotonic() + timeout_s
-    while not fact():
-        assert time.monotonic() < deadline, f"never came true; troubles: {supervisor.troubles}"
+
+    def turn() -> None:
         supervisor.tick()
         supervisor.watch.wait(0.02)
+
+    wait_until(fact, turn, told=lambda: f"troubles: {supervisor.troubles}")
 
 
 def the_run(workspace: Workspace, name: str) -> Run | None:
@@ -97,6 +97,6 @@ def phase(workspace: Workspace, name: str) -> str:
     return run.status.phase.value if run else ""
 
 
-def living(run: Run) -> list[int]:
+def living(paths: RunPaths) -> list[int]:
     """The processes of the run that live."""
-    return list(pids_with_environment(f"LLM_TRAINER_RUN={run.paths.folder}"))
+    return list(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={paths.folder}"))

@@ -8,12 +8,16 @@ Fact = TypeVar("Fact")
 
 
 def wait_until(
-    fact: Callable[[], Fact], tick: Callable[[], object] = lambda: None, timeout_s: float = 40
+    fact: Callable[[], Fact | None],
+    tick: Callable[[], object] = lambda: None,
+    timeout_s: float = 40,
+    pause_s: float = 0.01,
+    told: Callable[[], str] = str,
 ) -> Fact:
-    """What the fact is once it holds; `tick` is called in between."""
+    """What the fact is once it holds; `tick` is called in between, `told` when it never does."""
     end = time.monotonic() + timeout_s
     while not (found := fact()):
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, f"waited in vain; {told()}"
         tick()
-        time.sleep(0.01)
+        time.sleep(pause_s)
     return found

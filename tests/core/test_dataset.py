@@ -202,9 +202,7 @@ def test_a_disk_that_is_full_is_told_of(
         add(workspace, "a.csv", QA)
 
 
-def test_a_card_is_read_again_only_when_it_changed(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_card_is_read_again_only_when_it_changed(workspace: Workspace) -> None:
     dataset = add(workspace, "a.csv", QA)
     first = find_dataset(workspace, "a")
     assert find_dataset(workspace, "a") is first

@@ -14,6 +14,7 @@ from core.process import started_ticks
 from core.safe_yaml import load_yaml
 from core.sandbox.client import Server, find_server, want_sandbox
 from core.sandbox.question import parse_model_name, parse_question
+from trainer.keeper import find_free_port
 
 HELLO = [{"role": "user", "content": "hello"}]
 ANSWER = {
@@ -148,9 +149,7 @@ def test_a_bad_reply_is_a_sentence(fake, reply, told):
 
 
 def test_a_server_that_is_gone_is_a_sentence():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_free_port()
     with pytest.raises(SandboxError, match="cannot be reached"):
         server_at(port).answer("ab12")
 

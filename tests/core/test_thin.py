@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.thin import thin
@@ -24,6 +24,7 @@ def test_a_spike_of_one_point_stays(place: int) -> None:
     assert thin_x[thin_y.argmax()] == place
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=400), st.integers(min_value=4, max_value=50)
 )

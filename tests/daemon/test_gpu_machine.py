@@ -1,8 +1,6 @@
 """The daemon on a machine with two RTX 3060, of which the driver is a fake."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from core.paths import RunPaths, Workspace
 from core.run.store import Store
 from daemon.trainer_process import Start, trainer_environment
 from tests.fake_gpu import build_fake_nvml, steer
-from tests.real import environment, wait_for
+from tests.real import daemon, wait_for
 from tests.supervision import make_workspace, spec_text
 
 
@@ -26,11 +24,8 @@ def workspace(tmp_path: Path) -> Workspace:
 def daemon_with_gpus(workspace: Workspace, tmp_path: Path) -> Iterator[dict[str, str]]:
     driver = build_fake_nvml(tmp_path)
     steer(driver, "1.processes=4242:3072")
-    command = [sys.executable, "-P", "-m", "daemon"]
-    env = environment(workspace.root) | driver
-    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
+    with daemon(workspace, extra=driver):
         yield driver
-        process.terminate()
 
 
 def test_both_cards_are_sampled_and_shown_with_their_processes(
@@ -42,6 +37,8 @@ def test_both_cards_are_sampled_and_shown_with_their_processes(
     assert [gpu["memory_total_mib"] for gpu in gpus] == [12288, 12288]
     assert gpus[1]["processes"] == [{"pid": 4242, "memory_mib": 3072}]
     assert heartbeat(workspace)["free_gpus"] == [0, 1]
+    # The row comes a moment after the heartbeat.
+    wait_for(lambda: len(latest(workspace.gpu)) == 2)
     assert {snapshot.index for snapshot in latest(workspace.gpu)} == {0, 1}
 
 

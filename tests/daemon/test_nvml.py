@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
+from core.paths import CODE_ROOT
 from daemon.nvml import throttle_text
 from tests.fake_gpu import UUIDS, build_broken_driver, build_fake_nvml, steer
-
-ROOT = Path(__file__).resolve().parents[2]
 
 PRELUDE = """
 import json, logging, os, sys, threading
@@ -20,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from core import clock
 from daemon.nvml import Nvml
+from core.paths import CODE_ROOT
 from tests.fake_gpu import steer
 
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
@@ -79,7 +79,7 @@ def ask(environment: dict[str, str], script: str) -> tuple[Any, list[str]]:
     """What a fresh process that runs the script says, and the lines it logs."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PRELUDE + script],
-        cwd=ROOT,
+        cwd=CODE_ROOT,
         env=os.environ | environment,
         capture_output=True,
         text=True,

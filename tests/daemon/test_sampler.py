@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from core.gpu import CSV_HEADER, GpuSnapshot, parse_rows, to_row
-from core.paths import Workspace
+from core.paths import CODE_ROOT, Workspace
 from daemon.nvml import GpuReading
 from daemon.sampler import Sampler, next_due, tidy
 from tests.fake_gpu import UUIDS, build_broken_driver, build_fake_nvml, steer
+from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 DAY = NOON.date()
 CARD = GpuSnapshot(
@@ -31,7 +29,7 @@ SAMPLE = """
 import sys
 from pathlib import Path
 from core import clock
-from core.paths import Workspace
+from core.paths import CODE_ROOT, Workspace
 from daemon.nvml import Nvml
 from daemon.sampler import Sampler
 
@@ -74,16 +72,9 @@ def sampler(workspace: Workspace, nvml: FakeNvml) -> Sampler:
     return Sampler(workspace, nvml)
 
 
-def wait_until(is_true: Callable[[], bool], limit_s: float = 20.0) -> None:
-    end = time.monotonic() + limit_s
-    while not is_true():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
-
-
 def sample_in_a_process(root: Path, environment: dict[str, str], times: int) -> None:
     command = [sys.executable, "-W", "error", "-c", SAMPLE, str(root), str(times)]
-    subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, timeout=60)
+    subprocess.run(command, cwd=CODE_ROOT, env=os.environ | environment, check=True, timeout=60)
 
 
 def test_two_cards_are_two_rows_per_tick_with_exact_values(tmp_path: Path) -> None:

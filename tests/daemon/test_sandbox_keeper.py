@@ -97,7 +97,8 @@ def test_a_wanted_sandbox_is_started_once_in_its_own_session(workspace, make_kee
     assert os.getsid(server.pid) == server.pid
 
 
-def test_it_gets_the_command_environment_and_folder_it_needs(workspace, make_keeper):
+def test_it_gets_the_command_environment_and_folder_it_needs(workspace, make_keeper, monkeypatch):
+    monkeypatch.setenv("SECRET", "x")
     keeper = make_keeper(SERVE)
     start(keeper, workspace, "cuda", "1")
     arguments, env, folder = json.loads(starts(workspace)[0].read_text())

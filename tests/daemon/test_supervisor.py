@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from core.run.phase import MOVES, Phase, Verb
 from core.run.store import Store
 from daemon.nvml import Gpu
 from daemon.trainer_process import Start, TrainerProcess
+from tests.real import daemon
 from tests.supervision import (
+    SETTINGS,
     forgetting,
     living,
     make_workspace,
@@ -27,6 +29,7 @@ from tests.supervision import (
     the_run,
     tick_until,
 )
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -142,7 +145,8 @@ def test_editors_leftovers_are_left_alone(workspace: Workspace, store: Store) ->
 def test_a_spec_written_slowly_is_taken_whole(workspace: Workspace, store: Store) -> None:
     text = spec_text("slow", "steps-4")
     path = workspace.queue / "slow.yaml"
-    with supervising(workspace) as supervisor, path.open("w") as file:
+    patient = replace(SETTINGS, queue_quiet_s=5)
+    with supervising(workspace, patient) as supervisor, path.open("w") as file:
         for line in text.splitlines(keepends=True):
             file.write(line)
             file.flush()
@@ -199,11 +203,11 @@ def test_cancelling_leaves_no_process(workspace: Workspace, store: Store, behavi
     with supervising(workspace) as supervisor:
         tick_until(supervisor, lambda: phase(workspace, "a") == "running")
         run = the_run(workspace, "a")
-        assert living(run)
+        assert living(run.paths)
         store.request(run.run_id, Verb.CANCEL)
         store.request(run.run_id, Verb.CANCEL)
         tick_until(supervisor, lambda: phase(workspace, "a") == "cancelled")
-    assert living(run) == []
+    assert living(run.paths) == []
 
 
 def test_a_trainer_outlives_the_daemon_and_is_found_again(
@@ -212,13 +216,13 @@ def test_a_trainer_outlives_the_daemon_and_is_found_again(
     store.submit("a", spec_text("a", "hang"))
     with supervising(workspace) as first:
         tick_until(first, lambda: phase(workspace, "a") == "running")
-        pids = living(the_run(workspace, "a"))
+        pids = living(the_run(workspace, "a").paths)
         with forgetting(first), supervising(workspace) as second:
             second.tick()
-            assert living(the_run(workspace, "a")) == pids
+            assert living(the_run(workspace, "a").paths) == pids
             store.request(the_run(workspace, "a").run_id, Verb.CANCEL)
             tick_until(second, lambda: phase(workspace, "a") == "cancelled")
-    assert living(the_run(workspace, "a")) == []
+    assert living(the_run(workspace, "a").paths) == []
 
 
 def test_an_ending_while_the_daemon_was_away_is_told_truly(
@@ -229,14 +233,13 @@ def test_an_ending_while_the_daemon_was_away_is_told_truly(
         tick_until(first, lambda: bool(first.live))
         with forgetting(first):
             run = the_run(workspace, "a")
-            while living(run):
-                time.sleep(0.01)
+            wait_until(lambda: not living(run.paths))
             with supervising(workspace) as second:
                 second.tick()
     assert phase(workspace, "a") == "completed"
 
 
-def test_a_claim_without_a_status_is_taken_up(workspace: Workspace, store: Store) -> None:
+def test_a_claim_without_a_status_is_taken_up(workspace: Workspace) -> None:
     folder = workspace.run("20260101-000000-claimed").folder
     folder.mkdir()
     (folder / "spec.yaml").write_text(spec_text("claimed"))
@@ -264,7 +267,8 @@ def test_a_step_that_fails_is_told_and_stops_nothing_else(
 def test_a_queue_folder_that_was_replaced_is_watched_again(
     workspace: Workspace, store: Store
 ) -> None:
-    with supervising(workspace) as supervisor:
+    # Patient, so that only an event can bring the spec in time.
+    with supervising(workspace, replace(SETTINGS, queue_quiet_s=60)) as supervisor:
         supervisor.tick()
         workspace.queue.rename(workspace.runs / "old-queue")
         supervisor.tick()
@@ -273,15 +277,9 @@ def test_a_queue_folder_that_was_replaced_is_watched_again(
 
 
 def test_a_second_daemon_says_so_and_leaves(workspace: Workspace) -> None:
-    env = os.environ | workspace.environment()
-    command = [sys.executable, "-P", "-m", "daemon"]
-    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as first:
-        try:
-            while not workspace.heartbeat.exists():
-                assert first.poll() is None
-            second = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
-        finally:
-            first.terminate()
+    with daemon(workspace) as first:
+        wait_until(workspace.heartbeat.exists)
+        second = run_daemon(workspace)
     assert second.returncode == 75
     assert "already supervises" in second.stderr
     assert first.returncode == 0
@@ -290,9 +288,7 @@ def test_a_second_daemon_says_so_and_leaves(workspace: Workspace) -> None:
 def test_bad_settings_are_told_by_their_key(workspace: Workspace) -> None:
     workspace.configs.mkdir()
     workspace.settings.write_text("poll_intervall_s: 3\n")
-    env = os.environ | workspace.environment()
-    command = [sys.executable, "-P", "-m", "daemon"]
-    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+    result = run_daemon(workspace)
     assert result.returncode == 78
     assert "`poll_intervall_s` is no setting" in result.stderr
 
@@ -440,6 +436,8 @@ def test_taking_up_a_long_run_reads_little_of_its_metrics(
     with supervising(workspace) as first:
         tick_until(first, lambda: phase(workspace, "a") == "running")
         run = the_run(workspace, "a")
+        # The trainer has written its rows; from here on the file is ours.
+        tick_until(first, lambda: first.live[run.run_id].status.progress.step == 3)
         row = '{"at": "2026-01-01T00:00:00.000Z", "attempt": 1, "step": %d, "loss": 1.0}\n'
         run.paths.metrics.write_text("".join(row % step for step in range(50_000)))
         with forgetting(first), supervising(workspace) as second:
@@ -447,6 +445,13 @@ def test_taking_up_a_long_run_reads_little_of_its_metrics(
             assert followed.metrics_offset > run.paths.metrics.stat().st_size - 100_000
             second.tick()
             assert followed.status.progress.step == 49_999
+
+
+def run_daemon(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
+    """A daemon that is expected to end by itself."""
+    command = [sys.executable, "-P", "-m", "daemon"]
+    env = os.environ | workspace.environment()
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
 
 def fail_with(error: Exception) -> Callable[[Start], TrainerProcess]:

@@ -1,7 +1,6 @@
 """The main path as a person clicks it: New run to a finished run, then a question to it."""
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,7 +13,10 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from core.paths import CODE_ROOT, Workspace
 from core.run.phase import FINISHED
 from core.run.store import Store
-from tests.real import build_starter, copy_starter, daemon, environment, wait_for
+from streamlit_app.guard import UNEXPECTED
+from tests.real import copy_starter, daemon, environment, wait_for
+from tests.supervision import phase, the_run
+from trainer.keeper import find_free_port
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +25,8 @@ TRAINING_MS = 180_000
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    source = tmp_path_factory.mktemp("starter")
-    build_starter(source)
-    workspace = copy_starter(source, tmp_path_factory.mktemp("browser") / "ws")
+def workspace(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    workspace = copy_starter(starter, tmp_path_factory.mktemp("browser") / "ws")
     with daemon(workspace):
         wait_for(workspace.heartbeat.exists)
         yield workspace
@@ -34,7 +34,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 @pytest.fixture(scope="module")
 def address(workspace: Workspace) -> Iterator[str]:
-    port = free_port()
+    port = find_free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app/asgi.py"]
     with (
         (workspace.runs / "app.log").open("ab") as log,
@@ -47,7 +47,7 @@ def address(workspace: Workspace) -> Iterator[str]:
         ) as app,
     ):
         address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{address}/_stcore/health"), 60)
+        wait_for(lambda: answers(f"{address}/_stcore/health"))
         yield address
         app.terminate()
 
@@ -64,12 +64,6 @@ def page() -> Iterator[Page]:
         expect.set_options(timeout=PATIENCE_MS)
         yield page
         browser.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def answers(url: str) -> bool:
@@ -128,6 +122,7 @@ def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspac
     answer = page.get_by_test_id("stChatMessage").nth(1)
     expect(answer).to_contain_text("capital", timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_text(UNEXPECTED)).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -140,8 +135,13 @@ def test_no_page_scrolls_sideways_or_shows_an_exception(
         page.goto(f"{address}/{path}")
         expect(page.get_by_role("heading").first).to_be_visible()
         page.wait_for_load_state("networkidle")
+        expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        # The page scrolls inside of it; the document never does.
+        main = page.locator(".stMain")
+        assert main.evaluate("it => it.scrollWidth <= it.clientWidth"), path
         expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_text(UNEXPECTED)).to_have_count(0)
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -153,8 +153,8 @@ def test_a_dataset_is_uploaded_and_ready_to_train(
     page.goto(f"{address}/datasets")
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(table)
     page.get_by_role("button", name="Add dataset").click()
-    expect(page.get_by_text("colours").first).to_be_visible()
-    wait_for(lambda: workspace.dataset("colours").train.exists(), 20)
+    expect(page.get_by_text("Added colours with 30 rows.")).to_be_visible()
+    wait_for(lambda: workspace.dataset("colours").train.exists())
     assert len(workspace.dataset("colours").train.read_text().splitlines()) == 30
 
 
@@ -164,12 +164,12 @@ def test_a_running_training_is_cancelled_after_a_question(
     preset = (CODE_ROOT / "configs" / "presets" / "starter-full.yaml").read_text()
     store = Store(workspace)
     store.submit("to-cancel", preset.replace("name: starter", "name: to-cancel"))
-    wait_for(lambda: any(run.status.name == "to-cancel" for run in store.runs()), 20)
-    run = next(run for run in store.runs() if run.status.name == "to-cancel")
+    run = wait_for(lambda: the_run(workspace, "to-cancel"))
+    wait_for(lambda: phase(workspace, "to-cancel") == "running")
     page.goto(f"{address}/run?run={run.run_id}")
     page.get_by_role("button", name="Cancel").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Cancel the run").click()
     expect(badge(page, "Cancelled")).to_be_visible()
-    wait_for(lambda: store.find_run(run.run_id).status.phase == "cancelled", 30)
+    wait_for(lambda: phase(workspace, "to-cancel") == "cancelled")

@@ -11,12 +11,12 @@ import pytest
 
 from core.files import parse_json_lines
 from core.paths import CODE_ROOT, RunPaths, Workspace
-from core.process import pids_with_environment
 from core.run.store import Run, Store
 from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 from core.sandbox.client import find_server, want_sandbox
-from tests.real import build_starter, copy_starter, daemon, environment, wait_for, wait_for_end
+from tests.real import copy_starter, daemon, environment, wait_for, wait_for_end
+from tests.supervision import living, the_run
 
 pytestmark = pytest.mark.slow
 
@@ -61,13 +61,6 @@ special_tokens:
 
 
 @pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("starter")
-    build_starter(root)
-    return root
-
-
-@pytest.fixture(scope="module")
 def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace in which the example was dropped twice at once, the daemon still running."""
     workspace = copy_starter(starter, tmp_path_factory.mktemp("ws") / "space in name")
@@ -78,10 +71,6 @@ def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for name in ("first", "second"):
             wait_for_end(workspace, name)
         yield workspace
-
-
-def run_named(workspace: Workspace, name: str) -> Run:
-    return next(run for run in Store(workspace).runs() if run.status.name == name)
 
 
 def metrics(run: Run) -> list[dict]:
@@ -97,7 +86,7 @@ def log_of(run: Run) -> str:
 
 
 def test_an_axolotl_example_dropped_as_it_is_becomes_an_adapter(trained: Workspace) -> None:
-    run = run_named(trained, "first")
+    run = the_run(trained, "first")
     assert run.status.phase == "completed", log_of(run)
     assert (run.paths.output / "adapter_model.safetensors").stat().st_size > 1000
     assert run.checkpoints() == [run.status.progress.total_steps]
@@ -105,7 +94,7 @@ def test_an_axolotl_example_dropped_as_it_is_becomes_an_adapter(trained: Workspa
 
 
 def test_the_loss_falls_and_every_number_is_there_in_full(trained: Workspace) -> None:
-    rows = metrics(run_named(trained, "first"))
+    rows = metrics(the_run(trained, "first"))
     training = [row for row in rows if "loss" in row]
     assert [row["step"] for row in training] == list(range(1, 20))
     assert training[-1]["loss"] < 0.8 * training[0]["loss"]
@@ -116,7 +105,7 @@ def test_the_loss_falls_and_every_number_is_there_in_full(trained: Workspace) ->
 
 
 def test_the_stages_of_the_run_are_told_in_their_order(trained: Workspace) -> None:
-    entries = parse_json_lines(run_named(trained, "first").paths.journal.read_text().splitlines())
+    entries = parse_json_lines(the_run(trained, "first").paths.journal.read_text().splitlines())
     stages = [entry["stage"] for entry in entries if entry["entry"] == "stage"]
     kinds = [entry["entry"] for entry in entries]
     # Axolotl validates once before the first step.
@@ -126,16 +115,16 @@ def test_the_stages_of_the_run_are_told_in_their_order(trained: Workspace) -> No
 
 
 def test_two_specs_dropped_at_once_run_one_after_the_other(trained: Workspace) -> None:
-    first, second = run_named(trained, "first"), run_named(trained, "second")
+    first, second = the_run(trained, "first"), the_run(trained, "second")
     assert first.status.ended_at <= second.status.started_at
 
 
 def test_the_same_spec_gives_the_same_losses(trained: Workspace) -> None:
-    assert losses(run_named(trained, "first")) == losses(run_named(trained, "second"))
+    assert losses(the_run(trained, "first")) == losses(the_run(trained, "second"))
 
 
 def test_what_axolotl_was_started_with_is_on_disk_and_told(trained: Workspace) -> None:
-    run = run_named(trained, "first")
+    run = the_run(trained, "first")
     config = load_yaml_mapping(run.paths.axolotl_config.read_bytes())
     asked = load_yaml_mapping(AXOLOTL_EXAMPLE)
     changed = {key for key in {*config, *asked} if config.get(key) != asked.get(key)}
@@ -148,7 +137,7 @@ def test_what_axolotl_was_started_with_is_on_disk_and_told(trained: Workspace) -
 def test_a_finished_run_answers_in_the_sandbox_and_differs_from_its_base(
     trained: Workspace,
 ) -> None:
-    run = run_named(trained, "first")
+    run = the_run(trained, "first")
     want_sandbox(trained)
     wait_for(
         lambda: (server := find_server(trained)) and server.is_live and server.state == "ready"
@@ -174,7 +163,7 @@ def test_rows_changed_at_the_same_path_are_trained_on(trained: Workspace) -> Non
     Store(trained).submit("changed", AXOLOTL_EXAMPLE)
     run = wait_for_end(trained, "changed")
     assert run.status.phase == "completed", log_of(run)
-    assert run.status.progress.total_steps < run_named(trained, "first").status.progress.total_steps
+    assert run.status.progress.total_steps < the_run(trained, "first").status.progress.total_steps
     new = set(trained.prepared.iterdir()) - before
     assert len(new) == 1
     prepared = next(path for path in new.pop().iterdir() if path.is_dir())
@@ -236,13 +225,12 @@ def test_the_starter_learns_the_capitals_though_the_daemon_is_killed(
     store.submit("starter", preset.read_text())
     with daemon(workspace, ends_runs=False) as first:
         wait_for(lambda: store.runs() and store.runs()[0].status.progress.step >= 20)
-        pids = set(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={store.runs()[0].paths.folder}"))
+        pids = set(living(store.runs()[0].paths))
         first.kill()
     with daemon(workspace):
         wait_for(lambda: store.runs()[0].status.progress.step >= 40)
-        folder = store.runs()[0].paths.folder
         # The same processes train on; only data loaders come and go.
-        assert pids & set(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={folder}"))
+        assert pids & set(living(store.runs()[0].paths))
         run = wait_for_end(workspace, "starter")
     assert run.status.phase == "completed", log_of(run)
     assert run.status.attempt == 1
@@ -278,6 +266,6 @@ def test_the_daemon_and_the_app_start_without_torch() -> None:
 
 
 def test_axolotls_exit_is_told_by_the_keeper(trained: Workspace) -> None:
-    record = json.loads(run_named(trained, "first").paths.exit.read_text())
+    record = json.loads(the_run(trained, "first").paths.exit.read_text())
     assert (record["code"], record["signal"]) == (0, None)
     assert record["max_memory_mib"] > 100

@@ -4,12 +4,11 @@ import fcntl
 import http.server
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,8 @@ from core.paths import Workspace
 from scripts import first_run, launch, running
 from scripts.child import Child, stop_all
 from scripts.running import Found, Plan, PortUse
+from tests.waiting import wait_until
+from trainer.keeper import find_free_port
 
 APP = """
 import http.server, sys
@@ -68,9 +69,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return find_free_port()
 
 
 @contextmanager
@@ -126,15 +125,9 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"never said {words!r}, but: {said}")
 
 
-def wait_until_gone(pid: int, timeout_s: float = 15) -> None:
-    deadline = time.monotonic() + timeout_s
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{pid}").exists()
-
-
 def daemon_pid(workspace: Workspace) -> int:
-    return int(workspace.daemon_log.read_text().split()[-1])
+    said = wait_until(lambda: re.search(r"fake daemon (\d+)\n", workspace.daemon_log.read_text()))
+    return int(said[1])
 
 
 def save_status(workspace: Workspace, run_id: str, phase: str) -> None:
@@ -251,8 +244,7 @@ def test_asked_to_stop_it_ends_both_and_names_what_goes_on(
 def test_a_daemon_deaf_to_sigterm_is_killed(workspace: Workspace) -> None:
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True)\n"
     child = Child("deaf", [sys.executable, "-c", deaf + "time.sleep(60)"], workspace.daemon_log, {})
-    while not child.last_lines():
-        time.sleep(0.02)
+    wait_until(child.last_lines)
     stop_all([child], timeout_s=0.2)
     assert child.exit_code == -signal.SIGKILL
 
@@ -263,14 +255,14 @@ def test_a_killed_launcher_leaves_nothing_behind(workspace: Workspace, port: int
         pid = daemon_pid(workspace)
         process.kill()
         process.wait()
-        wait_until_gone(pid)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def test_a_second_launch_gives_the_address_of_the_first(workspace: Workspace, port: int) -> None:
     with launched(workspace, port) as first:
         read_until(first, "is running:")
         with launched(workspace, port + 1) as second:
-            output, errors = second.communicate(timeout=10)
+            output, errors = second.communicate(timeout=40)
     assert (second.returncode, errors) == (0, "")
     assert output == f"LLM Trainer is already running: http://127.0.0.1:{port}\n"
 
@@ -281,14 +273,14 @@ def test_beside_the_services_it_only_gives_the_address(workspace: Workspace, por
         server(port, status=200),
         launched(workspace, port) as process,
     ):
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=40)
     assert (process.returncode, errors) == (0, "")
     assert "already running" in output
 
 
 def test_a_port_of_another_program_is_one_line(workspace: Workspace, port: int) -> None:
     with server(port, status=404), launched(workspace, port) as process:
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=40)
     assert process.returncode == 1
     assert len(errors.splitlines()) == 1
     assert f"Port {port} is taken" in errors

@@ -1,13 +1,14 @@
 """scripts/setup.sh with a fake python and a fake df: nothing is downloaded or installed."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from core.files import read_tail
 from core.paths import CODE_ROOT
+from tests.waiting import wait_until
 
 FAKE_PYTHON = """#!/bin/bash
 echo "$*" >> "$CALLS"
@@ -156,10 +157,10 @@ def test_what_pip_stumbled_over_is_one_line(
 def test_an_interrupted_installation_is_thrown_away_and_made_anew(checkout: Checkout) -> None:
     half = checkout.root / ".venv/lib/python3.11/site-packages/half"
     with checkout.start(FAKE_HANG="1") as process:
-        wait_for_line(checkout.root / ".venv/setup.log", "Installing collected")
+        wait_until(lambda: "Installing collected" in read_tail(checkout.root / ".venv/setup.log"))
         half.mkdir(parents=True)
         process.terminate()
-        assert process.wait(timeout=10) == 1
+        assert process.wait(timeout=40) == 1
         assert process.stderr
         assert process.stderr.read() == "Set-up stopped: interrupted. Call it again to go on.\n"
     assert checkout.set_up().returncode == 0
@@ -172,17 +173,3 @@ def test_two_at_once_install_once(checkout: Checkout) -> None:
         assert [first.wait(timeout=30), second.wait(timeout=30)] == [0, 0]
     calls = checkout.take_calls()
     assert len([call for call in calls if "-r requirements.txt" in call]) == 1
-
-
-def wait_for_line(path: Path, text: str) -> None:
-    subprocess.run(
-        [
-            "timeout",
-            "10",
-            "sh",
-            "-c",
-            f"until grep -q '{text}' '{path}' 2>/dev/null; do sleep .05; done",
-        ],
-        check=True,
-        env=os.environ,
-    )

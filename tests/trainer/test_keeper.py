@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import pytest
 
 from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
-from core.process import pids_with_environment
 from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from daemon.trainer_process import TrainerProcess
+from tests.supervision import end, living
+from tests.waiting import wait_until
 from trainer.keeper import RANK_GRACE_S
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -56,26 +56,17 @@ def start(paths: RunPaths) -> Iterator[Start]:
 
     yield start_keeper
     for keeper in keepers:
-        while keeper.poll() is None:
-            TrainerProcess(paths, keeper).kill()
-            time.sleep(0.01)
-
-
-def wait_for(fact: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not fact():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        end(TrainerProcess(paths, keeper))
 
 
 def ending(paths: RunPaths) -> dict:
     return json.loads(paths.exit.read_text())
 
 
-@pytest.mark.parametrize(("code", "told"), [(0, 0), (7, 7)])
-def test_the_exit_code_is_written_down(paths: RunPaths, start: Start, code: int, told: int) -> None:
+@pytest.mark.parametrize("code", [0, 7])
+def test_the_exit_code_is_written_down(paths: RunPaths, start: Start, code: int) -> None:
     start(f"raise SystemExit({code})").wait(20)
-    assert (ending(paths)["code"], ending(paths)["signal"]) == (told, None)
+    assert (ending(paths)["code"], ending(paths)["signal"]) == (code, None)
     assert ending(paths)["attempt"] == 3
     assert "=== attempt 3" in paths.log.read_text()
 
@@ -91,14 +82,15 @@ def test_the_lock_is_held_exactly_as_long_as_the_training_lives(
     keeper = start(
         f"import pathlib, time; pathlib.Path({str(paths.folder / 'up')!r}).touch(); time.sleep(600)"
     )
-    wait_for((paths.folder / "up").exists)
+    wait_until((paths.folder / "up").exists)
     assert is_locked(paths.lock)
     keeper.kill()
     keeper.wait()
     # The keeper is gone, its training is not: the lock says so.
     assert is_locked(paths.lock)
-    wait_for(lambda: TrainerProcess(paths).kill() == [])
-    assert not is_locked(paths.lock)
+    # A killed process loses its environment, by which it is found, before it lets go of the lock.
+    wait_until(lambda: not is_locked(paths.lock), TrainerProcess(paths).kill)
+    assert living(paths) == []
 
 
 def test_nobody_else_gets_the_lock_from_the_first_moment_on(paths: RunPaths, start: Start) -> None:
@@ -108,8 +100,8 @@ def test_nobody_else_gets_the_lock_from_the_first_moment_on(paths: RunPaths, sta
 
 
 def test_a_wish_to_end_reaches_stopped_processes_too(paths: RunPaths, start: Start) -> None:
-    keeper = start("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
-    wait_for(lambda: any(is_stopped(pid) for pid in run_pids(paths)))
+    keeper = start("import os, signal, time; os.kill(os.getpid(), signal.SIGSTOP); time.sleep(600)")
+    wait_until(lambda: any(is_stopped(pid) for pid in living(paths)))
     keeper.terminate()
     keeper.wait(20)
     assert ending(paths)["signal"] == "SIGTERM"
@@ -124,7 +116,7 @@ def test_wishes_for_a_checkpoint_reach_the_trainer_alone(paths: RunPaths, start:
         "got.touch()\n"
         "time.sleep(600)"
     )
-    wait_for(got.exists)
+    wait_until(got.exists)
     keeper.send_signal(signal.SIGUSR1)
     assert keeper.wait(20) == 0
     assert got.read_text() == "stop"
@@ -135,7 +127,7 @@ def test_what_the_training_left_behind_is_ended_with_it(paths: RunPaths, start: 
         "import subprocess, sys; subprocess.run(['setsid', '--fork', sys.executable, '-c',"
         " 'import time; time.sleep(600)'])"
     ).wait(20)
-    assert run_pids(paths) == []
+    assert living(paths) == []
 
 
 def test_ranks_know_their_place_and_fall_together(paths: RunPaths, start: Start) -> None:
@@ -151,7 +143,7 @@ def test_ranks_know_their_place_and_fall_together(paths: RunPaths, start: Start)
     keeper.wait(20)
     assert {(paths.folder / f"rank-{rank}").read_text() for rank in "01"} == {"2"}
     assert ending(paths)["code"] == 4
-    assert run_pids(paths) == []
+    assert living(paths) == []
 
 
 def test_a_rank_that_is_done_early_waits_for_the_others(paths: RunPaths, start: Start) -> None:
@@ -165,10 +157,6 @@ def test_a_rank_that_is_done_early_waits_for_the_others(paths: RunPaths, start: 
     assert keeper.wait(30) == 0
     assert done.exists()
     assert ending(paths)["code"] == 0
-
-
-def run_pids(paths: RunPaths) -> list[int]:
-    return list(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={paths.folder}"))
 
 
 def is_stopped(pid: int) -> bool:

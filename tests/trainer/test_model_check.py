@@ -89,8 +89,10 @@ def test_a_model_that_writes_no_text_is_told_of(workspace):
 def test_code_that_comes_with_a_model_is_not_run(workspace):
     auto = {"AutoConfig": "configuration_own.OwnConfig"}
     name = save_config(workspace, "own", model_type="own", auto_map=auto)
-    (workspace.models / "own/configuration_own.py").write_text("open('/tmp/ran', 'w')")
+    ran = workspace.models / "own/ran"
+    (workspace.models / "own/configuration_own.py").write_text(f"open({str(ran)!r}, 'w')")
     assert "its own Python code" in check(workspace, name)["reason"]
+    assert not ran.exists()
 
 
 def test_a_torn_tokenizer_is_told_of(workspace):

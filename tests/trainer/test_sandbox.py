@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from core.errors import SandboxError
+from core.errors import SandboxBusyError, SandboxError
 from core.paths import CODE_ROOT, Workspace
 from core.sandbox.client import find_server
 from tests.trainer.tiny_model import SPECIAL, VOCABULARY, save_adapter, save_model
@@ -86,9 +87,15 @@ def other(tmp_path):
         process.wait()
 
 
+def look(server, answer_id):
+    """The answer so far; None when the server is too busy to tell, as while torch is imported."""
+    with suppress(SandboxBusyError):
+        return server.answer(answer_id)
+
+
 def answer_of(server, model, messages=ASK, **options):
     answer_id = server.ask(model, messages, **{**SHORT, **options})
-    return wait_until(lambda: (answer := server.answer(answer_id)).is_ended and answer)
+    return wait_until(lambda: (answer := look(server, answer_id)) and answer.is_ended and answer)
 
 
 def text_of(server, model, **options):
