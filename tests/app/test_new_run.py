@@ -391,13 +391,20 @@ def test_what_the_form_would_lose_is_said_and_stays_in_the_yaml(
     assert not check(page).warning
 
 
-def test_validation_without_rows_to_train_on_cannot_be_started(
-    workspace: Workspace, open_page: Open
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("val_set_size", 1.0, "none of the 40 rows"),
+        ("learning_rate", 5.0, "must be above 0 and at most 1"),
+    ],
+)
+def test_a_number_that_cannot_train_is_told_and_cannot_start(
+    workspace: Workspace, open_page: Open, field: str, value: float, told: str
 ) -> None:
     page = open_page("new_run")
-    page.number_input(key="new_val_set_size").set_value(1.0).run()
+    page.number_input(key=f"new_{field}").set_value(value).run()
 
-    assert "none of the 40 rows" in errors_of(page)
+    assert told in errors_of(page)
     assert page.button(key="new-start").disabled
 
 
@@ -470,15 +477,6 @@ def test_a_link_from_a_run_starts_from_that_run(workspace: Workspace, open_page:
     page = open_page("new_run", **{"from": paths.run_id})
     assert page.number_input(key="new_num_epochs").value == 7
     assert "from" not in page.query_params
-
-
-def test_a_number_out_of_range_is_told_and_cannot_start(
-    workspace: Workspace, open_page: Open
-) -> None:
-    page = open_page("new_run")
-    page.number_input(key="new_learning_rate").set_value(5.0).run()
-    assert "must be above 0 and at most 1" in errors_of(page)
-    assert page.button(key="new-start").disabled
 
 
 def test_the_defaults_name_a_model_that_is_here(workspace: Workspace, open_page: Open) -> None:
