@@ -155,6 +155,11 @@ class RunPaths:
         return self.folder / "exit.json"
 
     @property
+    def beat(self) -> Path:
+        """The step being trained, as text; changed at every sign of life of the training."""
+        return self.folder / ".beat"
+
+    @property
     def lock(self) -> Path:
         return self.folder / ".lock"
 

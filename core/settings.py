@@ -1,15 +1,37 @@
 """How this machine is set up: `configs/settings.yaml`, every key optional."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 from core.errors import SettingsError, SpecError
-from core.numbers import is_number
+from core.numbers import is_number, is_whole
 from core.safe_yaml import load_yaml
 
 MAX_POLL_INTERVAL_S = 2.0
 """The page takes a daemon that has not been heard of for longer to be down."""
+
+HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
+
+
+@dataclass(frozen=True)
+class Hours:
+    """The hours of a day, in local time; from evening to morning when `start` is the later."""
+
+    start: time
+    end: time
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
+
+    def include(self, at: time) -> bool:
+        """Whether the time of day lies in these hours; the start does, the end does not."""
+        if self.start <= self.end:
+            return self.start <= at < self.end
+        return at >= self.start or at < self.end
 
 
 @dataclass(frozen=True)
@@ -19,6 +41,13 @@ class Settings:
     poll_interval_s: float = 0.5
     queue_quiet_s: float = 3.0
     cancel_grace_s: float = 10.0
+    hang_after_s: float = 1800.0
+    retry_delay_s: float = 30.0
+    min_free_disk_gib: float = 2.0
+    busy_gpu_mib: float = 2048.0
+    max_gpu_temperature_c: float | None = None
+    resume_gpu_temperature_c: float | None = None
+    training_hours: Hours | None = None
     sandbox_idle_s: float = 300.0
     keep_gpu_days: int = 30
     allowed_folders: tuple[Path, ...] = ()
@@ -31,6 +60,16 @@ class Settings:
     def hub_allowed(self) -> bool:
         """Whether models and data may be fetched from the Hugging Face Hub."""
         return self.hub == "auto"
+
+    @property
+    def cool_gpu_c(self) -> float | None:
+        """The temperature below which a run that was paused for heat goes on."""
+        if self.max_gpu_temperature_c is None:
+            return None
+        return self.resume_gpu_temperature_c or self.max_gpu_temperature_c - COOLER_BY_C
+
+
+COOLER_BY_C = 15.0
 
 
 def load_settings(path: Path) -> Settings:
@@ -59,26 +98,107 @@ def parse_settings(text: str) -> Settings:
     for key in data:
         if key not in known:
             raise SettingsError(f"`{key}` is no setting. Known: {', '.join(sorted(known))}")
-    return Settings(**{key: _parse(key, value) for key, value in data.items() if value is not None})
+    settings = Settings(
+        **{key: _parse(key, value) for key, value in data.items() if value is not None}
+    )
+    _require_hysteresis(settings)
+    return settings
 
 
 def _parse(key: str, value: Any) -> Any:
-    if key in ("allowed_folders", "allowed_plugins"):
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            raise SettingsError(f"`{key}` must be a list of texts")
-        if key == "allowed_plugins":
-            return tuple(value)
-        return tuple(Path(entry).expanduser().resolve() for entry in value)
-    if key in ("trust_remote_code", "hub_uploads"):
-        if not isinstance(value, bool):
-            raise SettingsError(f"`{key}` must be true or false, not {value!r}")
-        return value
-    if key == "hub":
-        if value not in ("auto", "offline"):
-            raise SettingsError(f"`hub` must be auto or offline, not {value!r}")
-        return value
-    if key == "poll_interval_s" and isinstance(value, int | float) and value > MAX_POLL_INTERVAL_S:
-        raise SettingsError(f"`{key}` must be at most {MAX_POLL_INTERVAL_S}, not {value!r}")
+    return _PARSERS.get(key, _above_zero)(key, value)
+
+
+def _above_zero(key: str, value: Any) -> Any:
     if not is_number(value) or value <= 0:
         raise SettingsError(f"`{key}` must be a number above 0, not {value!r}")
     return value
+
+
+def _zero_or_more(key: str, value: Any) -> Any:
+    if not is_number(value) or value < 0:
+        raise SettingsError(f"`{key}` must be 0 or more, not {value!r}")
+    return value
+
+
+def _poll_interval(key: str, value: Any) -> Any:
+    if _above_zero(key, value) > MAX_POLL_INTERVAL_S:
+        raise SettingsError(f"`{key}` must be at most {MAX_POLL_INTERVAL_S}, not {value!r}")
+    return value
+
+
+def _days(key: str, value: Any) -> int:
+    if not is_whole(value) or value < 1:
+        raise SettingsError(f"`{key}` must be a whole number of days above 0, not {value!r}")
+    return value
+
+
+def _temperature(key: str, value: Any) -> Any:
+    if not is_number(value) or not 30 <= value <= 120:
+        raise SettingsError(
+            f"`{key}` must be a temperature from 30 to 120 degrees C, not {value!r}"
+        )
+    return value
+
+
+def _hours(key: str, value: Any) -> Hours:
+    found = HOURS.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not found:
+        raise SettingsError(
+            f'`{key}` must be two times of day such as "22:00-07:00" (with quotes), not {value!r}'
+        )
+    first, first_minute, last, last_minute = map(int, found.groups())
+    hours = Hours(time(first, first_minute), time(last, last_minute))
+    if hours.start == hours.end:
+        raise SettingsError(f"`{key}` begins and ends at {hours.start:%H:%M}, so nothing would run")
+    return hours
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise SettingsError(f"`{key}` must be a list of texts")
+    return tuple(value)
+
+
+def _folders(key: str, value: Any) -> tuple[Path, ...]:
+    return tuple(Path(entry).expanduser().resolve() for entry in _texts(key, value))
+
+
+def _yes_or_no(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"`{key}` must be true or false, not {value!r}")
+    return value
+
+
+def _hub(key: str, value: Any) -> str:
+    if value not in ("auto", "offline"):
+        raise SettingsError(f"`{key}` must be auto or offline, not {value!r}")
+    return str(value)
+
+
+_PARSERS: dict[str, Callable[[str, Any], Any]] = {
+    "poll_interval_s": _poll_interval,
+    "min_free_disk_gib": _zero_or_more,
+    "busy_gpu_mib": _zero_or_more,
+    "max_gpu_temperature_c": _temperature,
+    "resume_gpu_temperature_c": _temperature,
+    "training_hours": _hours,
+    "keep_gpu_days": _days,
+    "allowed_folders": _folders,
+    "allowed_plugins": _texts,
+    "trust_remote_code": _yes_or_no,
+    "hub": _hub,
+    "hub_uploads": _yes_or_no,
+}
+
+
+def _require_hysteresis(settings: Settings) -> None:
+    highest, cool = settings.max_gpu_temperature_c, settings.resume_gpu_temperature_c
+    if cool is not None and highest is None:
+        raise SettingsError(
+            "`resume_gpu_temperature_c` means nothing without `max_gpu_temperature_c`"
+        )
+    if cool is not None and highest is not None and cool >= highest:
+        raise SettingsError(
+            f"`resume_gpu_temperature_c` ({cool}) must be below `max_gpu_temperature_c` ({highest})"
+        )

@@ -8,6 +8,7 @@ One JSON object per line: `at`, `attempt`, `entry`, and what belongs to the entr
 | `plugin`    | our plugin was loaded by Axolotl                             |
 | `plan`      | training begins: `total_steps`, `step` it begins at          |
 | `checkpoint`| a checkpoint is complete: `step`, `path`                     |
+| `evaluation`| how far an evaluation is, at most once a second: `done`, `total` batches |
 | `stopped`   | training was stopped on request at `step`                    |
 | `error`     | an exception ended the attempt: `kind`, `message`, `stage`   |
 | `done`      | training ran to its planned end at `step` and was saved      |

@@ -26,8 +26,11 @@ FINISHED = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED})
 CANCELLABLE = frozenset(Phase) - FINISHED - {Phase.CANCELLING}
 """Phases in which a wish to cancel makes sense."""
 
+PAUSABLE = frozenset({Phase.QUEUED, Phase.STARTING, Phase.RUNNING})
+"""Phases in which a wish to pause makes sense; one that waits is kept from starting."""
+
 MOVES: dict[Phase, frozenset[Phase]] = {
-    Phase.QUEUED: frozenset({Phase.STARTING, Phase.FAILED, Phase.CANCELLED}),
+    Phase.QUEUED: frozenset({Phase.STARTING, Phase.PAUSED, Phase.FAILED, Phase.CANCELLED}),
     Phase.STARTING: frozenset(
         {
             Phase.RUNNING,
@@ -74,4 +77,5 @@ class Verb(StrEnum):
     CANCEL = "cancel"
     CHECKPOINT = "checkpoint"
     RETRY = "retry"
+    SHRINK = "shrink"
     MOVE = "move"

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.clock import from_text, to_text
 from core.errors import PhaseError, RecordError
+from core.run.failure import Failure, FailureKind
 from core.run.phase import MOVES, Phase
 
 
@@ -27,7 +28,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What is true of a run now. History is in the event log."""
+    """What is true of a run now. History is in the event log.
+
+    `attempt` counts the processes that trained it; `retries` only the restarts that nobody asked
+    for, `died_at_step` where the last of them was needed, and `retry_at` when the next may start.
+    `shrinks` is how often the micro batch was halved for want of GPU memory. `held_by` names the
+    guard that paused it and will resume it. `trained_s` are the seconds of earlier attempts. The
+    queue is in the order of `priority` (higher first) and then `rank` (lower first).
+    """
 
     run_id: str
     name: str
@@ -40,15 +48,45 @@ class RunStatus:
     reason: str = ""
     attempt: int = 0
     started_at: datetime | None = None
+    attempt_started_at: datetime | None = None
     ended_at: datetime | None = None
+    trained_s: float = 0.0
     gpus: tuple[int, ...] = ()
     progress: Progress = field(default_factory=Progress)
     latest_checkpoint: str = ""
     resumable: bool = False
     position: int = 0
+    priority: int = 0
+    rank: float = 0.0
+    retries: int = 0
+    retry_at: datetime | None = None
+    died_at_step: int | None = None
+    shrinks: int = 0
+    held_by: str = ""
+    failure: Failure | None = None
 
 
-TIME_FIELDS = ("submitted_at", "since", "started_at", "ended_at")
+TIME_FIELDS = (
+    "submitted_at",
+    "since",
+    "started_at",
+    "attempt_started_at",
+    "ended_at",
+    "retry_at",
+)
+
+
+def elapsed_s(status: RunStatus, at: datetime) -> float | None:
+    """The seconds it has trained up to `at`, pauses and waiting left out; None before its start.
+
+    A run of an older version, which kept no such count, tells the time from start to end.
+    """
+    if status.started_at is None:
+        return None
+    if status.attempt_started_at is None:
+        before = status.trained_s
+        return before or ((status.ended_at or at) - status.started_at).total_seconds()
+    return status.trained_s + (at - status.attempt_started_at).total_seconds()
 
 
 def move(status: RunStatus, phase: Phase, reason: str, at: datetime) -> RunStatus:
@@ -64,6 +102,8 @@ def to_record(status: RunStatus) -> dict[str, Any]:
     for name in TIME_FIELDS:
         record[name] = to_text(record[name]) if record[name] else None
     record["gpus"] = list(status.gpus)
+    if status.failure:
+        record["failure"]["lines"] = list(status.failure.lines)
     return record
 
 
@@ -82,8 +122,23 @@ def from_record(record: dict[str, Any]) -> RunStatus:
         )
         known["phase"] = Phase(known.get("phase", Phase.QUEUED))
         known["gpus"] = tuple(known.get("gpus") or ())
+        known["failure"] = _parse_failure(known.get("failure"))
         return RunStatus(**known)
     except (TypeError, ValueError, AttributeError) as error:
         raise RecordError(
             f"status of {record.get('run_id', 'a run')} is unreadable: {error}"
         ) from error
+
+
+def _parse_failure(record: dict[str, Any] | None) -> Failure | None:
+    if not record:
+        return None
+    kinds = set(FailureKind)
+    kind = FailureKind(record["kind"]) if record.get("kind") in kinds else FailureKind.OTHER
+    return Failure(
+        kind,
+        str(record.get("sentence", "")),
+        str(record.get("advice", "")),
+        tuple(map(str, record.get("lines") or ())),
+        record.get("step"),
+    )

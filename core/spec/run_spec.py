@@ -13,6 +13,7 @@ from core.spec.values import find_value_problems
 KINDS = ("train",)
 MAX_LISTED = 10
 PARALLELISMS = ("ddp",)
+ON_OOM = ("fail", "shrink")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.ya?ml")
 
@@ -33,6 +34,7 @@ class RunSpec:
     parallelism: str = "ddp"
     priority: int = 0
     max_attempts: int = 3
+    on_oom: str = "fail"
 
     @property
     def base_model(self) -> str:
@@ -129,4 +131,5 @@ _RUN_KEYS: dict[str, tuple[Any, str]] = {
         lambda value: is_whole(value) and 1 <= value <= 100,
         "a whole number from 1 to 100",
     ),
+    "on_oom": (lambda value: value in ON_OOM, "one of " + ", ".join(ON_OOM)),
 }
