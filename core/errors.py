@@ -6,6 +6,7 @@ TrainerUIError
 ├── SettingsError    configs/settings.yaml is wrong
 ├── PhaseError       a run cannot make this move
 ├── RecordError      a record on disk cannot be read
+├── CheckpointError  a run has checkpoints, and none of them can be resumed
 └── SandboxError     the sandbox cannot answer
     └── SandboxBusyError    it did not reply in time, and may still do its work
 
@@ -35,6 +36,10 @@ class PhaseError(TrainerUIError):
 
 class RecordError(TrainerUIError):
     """A record on disk cannot be read."""
+
+
+class CheckpointError(TrainerUIError):
+    """A run has checkpoints, and none of them can be resumed."""
 
 
 class SandboxError(TrainerUIError):

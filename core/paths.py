@@ -33,6 +33,11 @@ class Workspace:
         return self.runs / "queue"
 
     @property
+    def wake(self) -> Path:
+        """Touched to make the daemon look for requests at once."""
+        return self.queue / ".wake"
+
+    @property
     def rejected(self) -> Path:
         return self.runs / "rejected"
 
@@ -102,11 +107,13 @@ class Workspace:
         """Every folder of a run, the oldest first. Nothing else in `runs/` is taken for one."""
         if not self.runs.is_dir():
             return []
-        return [
-            RunPaths(folder)
-            for folder in sorted(self.runs.iterdir())
-            if RUN_ID.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink()
-        ]
+        with os.scandir(self.runs) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
+        return [self.run(name) for name in sorted(names)]
 
     def dataset(self, name: str) -> "DatasetPaths":
         return DatasetPaths(self.uploads / name)

@@ -1,35 +1,79 @@
-"""Which process is which: a pid alone is reused, a pid with its start time is not."""
+"""Which process is which: a pid alone is reused, a pid with its start time and boot is not."""
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
+
+
+@cache
+def boot_id() -> str:
+    """Which boot of the machine this is; another one after every start of it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def started_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since boot; None if there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The command name, in brackets, may itself hold brackets and spaces.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else int(fields[19])
+    fields = _stat(pid)
+    return None if not fields or fields[0] == "Z" else int(fields[19])
 
 
 def is_same(pid: int, ticks: int) -> bool:
-    """Whether the process that started then is still alive."""
+    """Whether the process that started then, in this boot, is still alive."""
     return started_ticks(pid) == ticks
 
 
 def pids_with_environment(assignment: str) -> Iterator[int]:
     """The living processes of this user that have `NAME=value` in their environment."""
-    wanted = assignment.encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
-        try:
-            environment = (entry / "environ").read_bytes()
-        except OSError:  # gone meanwhile, or another user's
-            continue
-        if wanted in environment.split(b"\0") and started_ticks(int(entry.name)) is not None:
-            yield int(entry.name)
+        pid = int(entry.name)
+        if _has_environment(pid, assignment) and started_ticks(pid) is not None:
+            yield pid
+
+
+def signal_marked(pid: int, assignment: str, signum: signal.Signals) -> bool:
+    """Signal the process if it has `NAME=value` in its environment; whether it was there.
+
+    The process is held by a descriptor while its environment is read, so that the signal cannot
+    reach another one that got the same pid meanwhile.
+    """
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not _has_environment(pid, assignment):
+            return False
+        signal.pidfd_send_signal(descriptor, signum)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def leaders(pids: Iterable[int]) -> list[int]:
+    """Those of the processes whose parent is none of them."""
+    family = set(pids)
+    return [pid for pid in family if (fields := _stat(pid)) and int(fields[1]) not in family]
+
+
+def _has_environment(pid: int, assignment: str) -> bool:
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # gone meanwhile, or another user's
+        return False
+    return assignment.encode() in environment.split(b"\0")
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and so on, as in `/proc/<pid>/stat` after the name; empty if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    # The command name, in brackets, may itself hold brackets and spaces.
+    return stat.rpartition(")")[2].split()

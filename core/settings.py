@@ -14,6 +14,14 @@ from core.safe_yaml import load_yaml
 MAX_POLL_INTERVAL_S = 2.0
 """The page takes a daemon that has not been heard of for longer to be down."""
 
+MIN_POLL_INTERVAL_S = 0.05
+"""More often would do little but warm the machine."""
+
+MAX_S = 366 * 24 * 3600
+MAX_DAYS = 36_500
+MAX_AMOUNT = 1_000_000_000
+"""Beyond these, dates and sizes would overflow where they are used."""
+
 HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -106,30 +114,37 @@ def parse_settings(text: str) -> Settings:
 
 
 def _parse(key: str, value: Any) -> Any:
-    return _PARSERS.get(key, _above_zero)(key, value)
+    return _PARSERS.get(key, _seconds)(key, value)
 
 
-def _above_zero(key: str, value: Any) -> Any:
-    if not is_number(value) or value <= 0:
-        raise SettingsError(f"`{key}` must be a number above 0, not {value!r}")
+def _seconds(key: str, value: Any) -> Any:
+    if not is_number(value) or not 0 < value <= MAX_S:
+        raise SettingsError(
+            f"`{key}` must be a number of seconds above 0, at most a year, not {value!r}"
+        )
     return value
 
 
 def _zero_or_more(key: str, value: Any) -> Any:
-    if not is_number(value) or value < 0:
-        raise SettingsError(f"`{key}` must be 0 or more, not {value!r}")
+    if not is_number(value) or not 0 <= value <= MAX_AMOUNT:
+        raise SettingsError(f"`{key}` must be a number from 0 to {MAX_AMOUNT:,}, not {value!r}")
     return value
 
 
 def _poll_interval(key: str, value: Any) -> Any:
-    if _above_zero(key, value) > MAX_POLL_INTERVAL_S:
-        raise SettingsError(f"`{key}` must be at most {MAX_POLL_INTERVAL_S}, not {value!r}")
+    if not is_number(value) or not MIN_POLL_INTERVAL_S <= value <= MAX_POLL_INTERVAL_S:
+        raise SettingsError(
+            f"`{key}` must be a number of seconds from {MIN_POLL_INTERVAL_S} to "
+            f"{MAX_POLL_INTERVAL_S}, not {value!r}"
+        )
     return value
 
 
 def _days(key: str, value: Any) -> int:
-    if not is_whole(value) or value < 1:
-        raise SettingsError(f"`{key}` must be a whole number of days above 0, not {value!r}")
+    if not is_whole(value) or not 1 <= value <= MAX_DAYS:
+        raise SettingsError(
+            f"`{key}` must be a whole number of days from 1 to {MAX_DAYS:,}, not {value!r}"
+        )
     return value
 
 
@@ -161,7 +176,18 @@ def _texts(key: str, value: Any) -> tuple[str, ...]:
 
 
 def _folders(key: str, value: Any) -> tuple[Path, ...]:
-    return tuple(Path(entry).expanduser().resolve() for entry in _texts(key, value))
+    return tuple(_folder(key, entry) for entry in _texts(key, value))
+
+
+def _folder(key: str, entry: str) -> Path:
+    try:
+        folder = Path(entry).expanduser()
+        # The app and the daemon need not run in the same folder.
+        if folder.is_absolute():
+            return folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"`{key}`: {entry!r} cannot be looked at: {error}") from error
+    raise SettingsError(f"`{key}` must hold whole paths such as /data/models, not {entry!r}")
 
 
 def _yes_or_no(key: str, value: Any) -> bool:

@@ -1,55 +1,19 @@
-"""`python -P -m daemon`: supervise the workspace until told to stop."""
+"""`python -P -m daemon`: supervise the workspace; with a command, look after its trainings."""
 
-import logging
-import os
-import signal
 import sys
-from types import FrameType
-
-from core.errors import SettingsError
-from core.furnish import furnish
-from core.lock import take_lock
-from core.paths import find_workspace
-from core.settings import load_settings
-from daemon.supervisor import Supervisor
-
-EXIT_BUSY = 75
-EXIT_SETTINGS = 78
+from collections.abc import Sequence
 
 
-def main() -> int:
-    """The exit code: 0 after an orderly stop, 75 if a daemon runs already, 78 for bad settings."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    os.umask(0o077)
-    workspace = find_workspace()
-    workspace.runs.mkdir(parents=True, exist_ok=True)
-    lock = take_lock(workspace.daemon_lock)
-    if lock is None:
-        print(f"a daemon already supervises {workspace.root}", file=sys.stderr)
-        return EXIT_BUSY
-    furnish(workspace)
-    try:
-        settings = load_settings(workspace.settings)
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return EXIT_SETTINGS
-    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
-    if not settings.hub_allowed:
-        environment["HF_HUB_OFFLINE"] = "1"
-    supervisor = Supervisor(workspace, settings, environment)
+def main(words: Sequence[str]) -> int:
+    """The exit code. Either side is loaded only when it is wanted: a command should be quick."""
+    if words:
+        from daemon.shell.main import main as shell
 
-    def on_stop(signum: int, frame: FrameType | None) -> None:
-        # Only a flag: an event's lock is not reentrant, and the loop may be holding it.
-        supervisor.stopping = True
+        return shell(words)
+    from daemon.service import supervise
 
-    signal.signal(signal.SIGTERM, on_stop)
-    signal.signal(signal.SIGINT, on_stop)
-    logging.info("supervising %s (pid %s)", workspace.root, os.getpid())
-    supervisor.run()
-    return 0
+    return supervise()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What to start next, decided from values alone."""
+"""The order of the queue, and what this machine can never do: decided from values alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,18 +9,24 @@ from core.spec.run_spec import RunSpec
 
 @dataclass(frozen=True)
 class Waiting:
-    """A queued run with what it asked for."""
+    """A run that waits, in the queue or paused, with what it asked for."""
 
     status: RunStatus
     spec: RunSpec
 
+    @property
+    def run_id(self) -> str:
+        return self.status.run_id
+
 
 def order(waiting: Sequence[Waiting]) -> list[Waiting]:
-    """The queue: higher priority first, then who came first."""
-    return sorted(
-        waiting,
-        key=lambda run: (-run.spec.priority, run.status.submitted_at, run.status.run_id),
-    )
+    """The queue: higher priority first, then the lower rank, then who came first."""
+    return sorted(waiting, key=_place)
+
+
+def _place(run: Waiting) -> tuple[object, ...]:
+    status = run.status
+    return (-status.priority, status.rank, status.submitted_at, status.run_id)
 
 
 def with_positions(waiting: Sequence[Waiting]) -> list[Waiting]:
@@ -31,18 +37,25 @@ def with_positions(waiting: Sequence[Waiting]) -> list[Waiting]:
     ]
 
 
-def choose_next(waiting: Sequence[Waiting], live_count: int) -> Waiting | None:
-    """The run to start now: the first in the queue once nothing else trains."""
-    return order(waiting)[0] if waiting and live_count == 0 else None
+def next_rank(waiting: Sequence[Waiting]) -> float:
+    """The rank of a run that comes in last among those of its priority."""
+    return max((run.status.rank for run in waiting), default=0.0) + 1
 
 
-def choose_gpus(spec: RunSpec, indexes: Sequence[int]) -> tuple[int, ...]:
-    """The GPU indexes a run gets on a machine that has `indexes`; none means the CPU."""
-    if not indexes or spec.gpus == 0:
-        return ()
-    if isinstance(spec.gpus, tuple):
-        return spec.gpus
-    return tuple(sorted(indexes)[: spec.gpus])
+def at_place(status: RunStatus, waiting: Sequence[Waiting], place: int) -> RunStatus:
+    """The status of a run that goes to the place, from 1, before the run that has it now.
+
+    It takes that run's priority, or that of the last one, so that the order holds.
+    """
+    others = [run.status for run in order(waiting) if run.run_id != status.run_id]
+    before, after = others[: place - 1][-1:], others[place - 1 :][:1]
+    if not after:
+        priority = before[0].priority if before else status.priority
+        return replace(status, priority=priority, rank=next_rank(waiting))
+    rank = after[0].rank - 1
+    if before and before[0].priority == after[0].priority:
+        rank = (before[0].rank + after[0].rank) / 2
+    return replace(status, priority=after[0].priority, rank=rank)
 
 
 def find_gpu_problem(spec: RunSpec, indexes: Sequence[int]) -> str:

@@ -1,13 +1,18 @@
 """How an attempt ended, judged from what it left behind."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from core.errors import RecordError
-from core.files import load_json
+from core.errors import RecordError, SpecError
+from core.files import load_json, read_tail
 from core.paths import RunPaths
+from core.run.failure import Failure
 from core.run.journal import JournalReader
-from core.run.phase import Phase, Stage
+from core.run.status import RunStatus
+from core.safe_yaml import load_yaml_mapping
+from daemon.attempt_log import pick_attempt
+from daemon.diagnosis import Evidence, diagnose
 
 ARTEFACTS = (
     "adapter_model.safetensors",
@@ -16,60 +21,58 @@ ARTEFACTS = (
     "model.safetensors.index.json",
     "pytorch_model.bin",
 )
+LOG_BYTES = 256 * 1024
 
-HUB_HINT = (
-    "The model or dataset could not be fetched: the Hugging Face Hub has no such name, or there is "
-    "no connection to it and no copy on this machine."
-)
 
-HINTS = (
-    ("couldn't connect to", HUB_HINT),
-    ("can't load the configuration of", HUB_HINT),
-    ("offline mode", HUB_HINT),
-    ("is not a valid model identifier", HUB_HINT),
-    ("out of memory", "The GPU ran out of memory. Try a smaller micro_batch_size or sequence_len."),
-    ("no space left", "The disk is full. Free some space and start the run again."),
-    (
-        "gated repo",
-        "The model is gated. Accept its licence on the Hub and set HF_TOKEN for the daemon.",
-    ),
-)
-"""Words in an exception that say what to do."""
+class Outcome(StrEnum):
+    """The three ways in which an attempt can end."""
 
-STAGE_HINTS = {
-    Stage.CONFIG: "Axolotl refused the config.",
-    Stage.DATASET: "The dataset could not be laid out: a row does not fit the dataset's `type`.",
-    Stage.MODEL: "The model could not be loaded.",
-}
-"""What an exception in a stage means, when its words do not tell."""
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Ending:
-    """The phase an attempt ended in, and one sentence on why."""
+    """How an attempt ended and one sentence on why; a failed one has a `failure`.
 
-    phase: Phase
+    `step` is the step that was being trained; None when training had not begun.
+    """
+
+    outcome: Outcome
     reason: str
+    step: int | None = None
+    failure: Failure | None = None
 
 
-def judge(paths: RunPaths, attempt: int, journal: JournalReader, cancelling: bool) -> Ending:
-    """The truth about an attempt whose processes are gone.
+def judge(paths: RunPaths, status: RunStatus, journal: JournalReader, hung: bool = False) -> Ending:
+    """The truth about an attempt whose processes are gone; `hung` if that is why they were ended.
 
     Completed needs both the trainer's own last word and the artefact on disk: the exit code alone
     proves nothing, since Axolotl leaves with 0 when it is interrupted.
     """
-    done = journal.last("done")
-    if cancelling:
-        note = ", as it had just finished; the result is kept" if done else ""
-        return Ending(Phase.CANCELLED, f"on request{note}")
+    begun = journal.last("plan") is not None
+    step = read_step(paths) if begun else None
+    done, stopped = journal.last("done"), journal.last("stopped")
+    record = find_exit(paths, status.attempt)
     if done and has_artefact(paths):
-        return Ending(Phase.COMPLETED, f"trained {done['step']:,} steps")
-    if done:
-        return Ending(Phase.FAILED, f"the training ended, but {paths.output} holds no model")
-    error = journal.last("error")
-    if error:
-        return Ending(Phase.FAILED, explain(error))
-    return Ending(Phase.FAILED, explain_exit(find_exit(paths, attempt)))
+        return Ending(Outcome.COMPLETED, f"trained {done['step']:,} steps", step)
+    if stopped:
+        return Ending(Outcome.STOPPED, f"at step {stopped['step']:,}", step)
+    if not begun and record and record.get("asked") == "stop":
+        return Ending(Outcome.STOPPED, "before training began")
+    failure = diagnose(
+        Evidence(
+            error=journal.last("error"),
+            exit=record,
+            lines=pick_attempt(read_tail(paths.log, LOG_BYTES), status.attempt),
+            config=read_config(paths),
+            step=step,
+            hung=hung,
+            done=done is not None,
+        )
+    )
+    return Ending(Outcome.FAILED, failure.sentence, step, failure)
 
 
 def has_artefact(paths: RunPaths) -> bool:
@@ -86,25 +89,17 @@ def find_exit(paths: RunPaths, attempt: int) -> dict[str, Any] | None:
     return record if record.get("attempt") == attempt else None
 
 
-def explain(error: dict[str, Any]) -> str:
-    """One paragraph on an exception: what it means or what to do, then its own words."""
-    message = str(error.get("message", ""))
-    if error.get("stage") == Stage.DATASET and error.get("kind") == "KeyError":
-        return f"A row of the dataset has no {message}, which the dataset's `type` needs."
-    stage_hint = STAGE_HINTS.get(error.get("stage", ""), "")
-    hint = next((hint for words, hint in HINTS if words in message.lower()), stage_hint)
-    own = f"{error.get('kind', 'Error')}: {message}".strip().rstrip(":")
-    return f"{hint} ({own})" if hint else own
+def read_step(paths: RunPaths) -> int | None:
+    """The step that the trainer's last sign of life tells; None when it cannot be read."""
+    try:
+        return int(paths.beat.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
-def explain_exit(record: dict[str, Any] | None) -> str:
-    """One sentence on an ending of which the trainer itself said nothing."""
-    if record is None:
-        return (
-            "the training vanished without a trace (power cut, or killed together with its keeper)"
-        )
-    if record.get("signal") == "SIGKILL":
-        return "the training was killed (SIGKILL): by somebody, or by the kernel for want of memory"
-    if record.get("signal"):
-        return f"the training was ended by {record['signal']}"
-    return f"the training ended early with exit code {record.get('code')}; see the end of its log"
+def read_config(paths: RunPaths) -> dict[str, Any]:
+    """What Axolotl was started with; empty when it cannot be read."""
+    try:
+        return load_yaml_mapping(paths.axolotl_config.read_bytes())
+    except (OSError, SpecError):
+        return {}

@@ -8,8 +8,10 @@ from typing import Any
 from core.clock import now_text, to_text
 from core.files import save_json
 from core.paths import Workspace
+from core.run.status import RunStatus
 from core.version import VERSION
 from daemon.nvml import GpuReading
+from daemon.roster import Roster
 
 
 def beat(
@@ -34,6 +36,20 @@ def beat(
         "troubles": list(troubles),
     }
     save_json(workspace.heartbeat, record, durable=False)
+
+
+def tell(roster: Roster) -> str:
+    """What runs and what waits, in one line."""
+    runs = [_tell_run(run.status) for run in roster.live.values()]
+    waiting = f"{len(roster.waiting)} waiting" if roster.waiting else ""
+    paused = f"{len(roster.paused)} paused" if roster.paused else ""
+    return "; ".join(filter(None, [*runs, waiting, paused])) or "idle"
+
+
+def _tell_run(status: RunStatus) -> str:
+    progress = status.progress
+    steps = f" {progress.step:,} of {progress.total_steps:,} steps" if progress.total_steps else ""
+    return f"{status.name}: {status.phase}{steps}"
 
 
 def _describe(reading: GpuReading) -> dict[str, Any]:

@@ -1,44 +1,84 @@
 """A run whose trainer may be alive: followed through the files the trainer writes."""
 
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from core.clock import now
-from core.files import file_size, parse_json_lines, read_complete_lines
+from core.files import Stamp, file_size, parse_json_lines, read_complete_lines, stamp
 from core.paths import RunPaths
 from core.run.eta import RECENT, estimate_s
 from core.run.journal import JournalReader
-from core.run.phase import CANCELLABLE, Phase
+from core.run.phase import CANCELLABLE, Phase, Stage
 from core.run.status import Progress, RunStatus
+from core.spec.run_spec import RunSpec
 from daemon import records
-from daemon.ending import judge
+from daemon.ending import Ending, judge
 from daemon.trainer_process import TrainerProcess
 
 UNKILLABLE_AFTER_S = 10.0
 RECENT_BYTES = 64 * 1024
 """Of metrics written before we looked, only the newest tell progress and pace."""
 
+AT_WORK = frozenset({Stage.TRAINING, Stage.EVALUATING, Stage.SAVING})
+"""Stages in which signs of life follow each other; loading may take its time in silence."""
+
+PAUSE_WAITS = {
+    Stage.TRAINING: "saving a checkpoint at the end of this step",
+    Stage.EVALUATING: "waiting for the evaluation to end",
+    Stage.SAVING: "saving a checkpoint",
+}
+"""What a pause waits for, by stage; before the first step it waits for nothing."""
+
 
 class LiveRun:
     """Reads what the trainer wrote since the last look, and keeps the run's status true."""
 
-    def __init__(self, paths: RunPaths, status: RunStatus, process: TrainerProcess) -> None:
+    def __init__(
+        self,
+        paths: RunPaths,
+        status: RunStatus,
+        spec: RunSpec,
+        process: TrainerProcess,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.paths = paths
         self.status = status
+        self.spec = spec
         self.process = process
+        self.clock = clock
         self.journal = JournalReader(paths.journal, status.attempt)
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self.metrics_offset = max(0, file_size(paths.metrics) - RECENT_BYTES)
         self.kill_at: float | None = None
+        self.hung = False
+        self._life: tuple[Stamp, ...] = ()
+        self._life_at = clock()
 
-    def follow(self) -> None:
-        """Take in what the trainer reported, and notice its end."""
+    def follow(self) -> Ending | None:
+        """Take in what the trainer reported; how the attempt ended, once all of it is gone."""
         alive = self.process.is_alive
         self._read_journal()
         self._read_metrics()
-        if not alive:
-            self._finish()
+        self._press_kill()
+        if alive:
+            return None
+        # What hid from the keeper has let go of the lock, but carries the run's mark.
+        if self.process.kill():
+            return None
+        return judge(self.paths, self.status, self.journal, self.hung)
+
+    def pause(self, reason: str, held_by: str = "") -> None:
+        """Ask for a checkpoint and an end; `held_by` names the guard that wishes it."""
+        self.status = replace(self.status, held_by=held_by)
+        self.status = records.record_move(self.paths, self.status, Phase.PAUSING, reason)
+        self.process.pause()
+
+    def checkpoint(self) -> None:
+        """Ask for a checkpoint without an end."""
+        self.process.checkpoint()
 
     def cancel(self, kill_at: float) -> None:
         """Ask the run's processes to end; from `kill_at` (monotonic) on they are killed."""
@@ -46,15 +86,31 @@ class LiveRun:
             self.status = records.record_move(
                 self.paths, self.status, Phase.CANCELLING, "ending the training's processes"
             )
-        self.process.end()
+        self.process.cancel()
         self.kill_at = self.kill_at or kill_at
 
-    def press_cancel(self, clock: float) -> None:
+    def ask_again(self, kill_at: float) -> None:
+        """Repeat what an earlier daemon had asked for: it may have died before it could."""
+        if self.status.phase is Phase.CANCELLING:
+            self.cancel(kill_at)
+        elif self.status.phase is Phase.PAUSING:
+            self.process.pause()
+
+    def end_if_hung(self, hang_after_s: float) -> None:
+        """Kill a training that has given no sign of life for so long."""
+        life = tuple(map(stamp, (self.paths.beat, self.paths.journal, self.paths.metrics)))
+        if life != self._life or self.status.stage not in AT_WORK:
+            self._life, self._life_at = life, self.clock()
+        elif self.clock() - self._life_at > hang_after_s and self.kill_at is None:
+            self.hung = True
+            self.kill_at = self.clock()
+
+    def _press_kill(self) -> None:
         """Kill what did not end within the grace time; say so if even that does not help."""
-        if self.kill_at is None or clock < self.kill_at:
+        if self.kill_at is None or self.clock() < self.kill_at:
             return
         left = self.process.kill()
-        if left and clock > self.kill_at + UNKILLABLE_AFTER_S:
+        if left and self.clock() > self.kill_at + UNKILLABLE_AFTER_S:
             self._update(reason=f"these processes cannot be killed: {', '.join(map(str, left))}")
 
     def _read_journal(self) -> None:
@@ -69,6 +125,18 @@ class LiveRun:
             self.status = records.record_stage(self.paths, self.status, str(stage["stage"]))
         if checkpoint and self.status.latest_checkpoint != checkpoint["path"]:
             self._update(latest_checkpoint=str(checkpoint["path"]), resumable=True)
+        if self.status.phase is Phase.PAUSING and self.status.reason != (
+            wait := self._pause_wait()
+        ):
+            self._update(reason=wait)
+
+    def _pause_wait(self) -> str:
+        """What the pause waits for now."""
+        wait = PAUSE_WAITS.get(Stage(self.status.stage)) if self.status.stage else None
+        evaluation = self.journal.last("evaluation")
+        if evaluation and self.status.stage == Stage.EVALUATING:
+            return f"{wait} ({evaluation['done']:,} of {evaluation['total']:,} batches)"
+        return wait or self.status.reason
 
     def _read_metrics(self) -> None:
         lines, self.metrics_offset = read_complete_lines(self.paths.metrics, self.metrics_offset)
@@ -79,12 +147,13 @@ class LiveRun:
             self._update(progress=progress)
 
     def _progress(self) -> Progress:
-        """Progress as of the newest log event; before the first, as planned."""
+        """Progress as of this attempt's newest log event; before the first, as planned."""
         before = self.status.progress
         plan = self.journal.last("plan") or {}
-        newest = self.recent[-1] if self.recent else {}
+        rows = [row for row in self.recent if row.get("attempt") == self.status.attempt]
+        newest = rows[-1] if rows else plan
         # Those that were learned from, as the speed counts them: padding and questions are not.
-        tokens = [row["trainable_tokens"] for row in self.recent if "trainable_tokens" in row]
+        tokens = [row["trainable_tokens"] for row in rows if "trainable_tokens" in row]
         return replace(
             before,
             step=int(newest.get("step", before.step)),
@@ -97,15 +166,6 @@ class LiveRun:
     def _eta_s(self) -> float | None:
         eta = estimate_s(list(self.recent), now())
         return None if eta is None else float(round(eta))
-
-    def _finish(self) -> None:
-        # What hid from the keeper has let go of the lock, but carries the run's mark.
-        self.process.kill()
-        cancelling = self.status.phase is Phase.CANCELLING
-        ending = judge(self.paths, self.status.attempt, self.journal, cancelling)
-        progress = replace(self.status.progress, eta_s=None)
-        self.status = replace(self.status, progress=progress, ended_at=now())
-        self.status = records.record_move(self.paths, self.status, ending.phase, ending.reason)
 
     def _update(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)

@@ -5,8 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from core.clock import now, to_text
-from core.files import append_json_line, save_json, sync_folder, write_bytes, write_whole
+from core.clock import from_text, now, to_text
+from core.files import (
+    append_json_line,
+    parse_json_lines,
+    read_tail,
+    save_json,
+    sync_folder,
+    write_bytes,
+    write_whole,
+)
 from core.paths import RunPaths, Workspace
 from core.run.phase import Phase
 from core.run.status import RunStatus, move, to_record
@@ -14,7 +22,9 @@ from core.run.store import free_pair, reason_path, slug
 from core.spec.run_spec import RunSpec
 
 
-def create_run(workspace: Workspace, dropped: Path, spec: RunSpec, text: bytes) -> RunStatus:
+def create_run(
+    workspace: Workspace, dropped: Path, spec: RunSpec, text: bytes, rank: float
+) -> RunStatus:
     """Make the run's folder and move the dropped spec into it; `text` is what was checked.
 
     The rename is the claim: whoever moved the file owns the run. A crash after it leaves a
@@ -27,21 +37,21 @@ def create_run(workspace: Workspace, dropped: Path, spec: RunSpec, text: bytes) 
     write_bytes(paths.spec, text)
     for folder in (workspace.runs, dropped.parent):
         sync_folder(folder)
-    return record_submission(paths, spec.name, at, spec.kind, spec.owner)
+    return record_submission(paths, spec, at, rank)
 
 
-def record_submission(
-    paths: RunPaths, name: str, at: datetime, kind: str = "train", owner: str = ""
-) -> RunStatus:
+def record_submission(paths: RunPaths, spec: RunSpec, at: datetime, rank: float) -> RunStatus:
     """Write the first status of a run whose spec lies in its folder."""
     status = RunStatus(
         run_id=paths.run_id,
-        name=name,
-        kind=kind,
-        owner=owner,
+        name=spec.name,
+        kind=spec.kind,
+        owner=spec.owner,
         submitted_at=at,
         since=at,
         reason="waiting to start",
+        priority=spec.priority,
+        rank=rank,
     )
     save(paths, status)
     _append_event(paths, status, [])
@@ -80,6 +90,34 @@ def record_stage(paths: RunPaths, status: RunStatus, stage: str) -> RunStatus:
     staged = replace(status, stage=stage)
     save(paths, staged, durable=False)
     return staged
+
+
+def rebuild(paths: RunPaths, spec: RunSpec, rank: float) -> RunStatus:
+    """Make an unreadable status again from the run's events; the bad file is kept aside.
+
+    Without events the run is as it was when it was submitted.
+    """
+    paths.status.rename(paths.folder / f".status.json.corrupt-{now():%Y%m%d-%H%M%S}")
+    events = parse_json_lines(read_tail(paths.events).splitlines())
+    told = [event for event in events if event.get("phase") in set(Phase) and "at" in event]
+    if not told:
+        return record_submission(paths, spec, now(), rank)
+    last = told[-1]
+    status = RunStatus(
+        run_id=paths.run_id,
+        name=spec.name,
+        kind=spec.kind,
+        owner=spec.owner,
+        submitted_at=from_text(told[0]["at"]),
+        since=from_text(last["at"]),
+        phase=Phase(last["phase"]),
+        reason=str(last.get("reason", "")),
+        attempt=int(last.get("attempt", 0)),
+        priority=spec.priority,
+        rank=rank,
+    )
+    save(paths, status)
+    return status
 
 
 def _append_event(paths: RunPaths, status: RunStatus, changes: list[str]) -> None:

@@ -3,7 +3,6 @@
 `obtain_trainer` is the one place where a trainer comes from: today a fresh process per attempt.
 """
 
-import contextlib
 import math
 import os
 import signal
@@ -17,7 +16,7 @@ from core.errors import RecordError
 from core.files import load_json
 from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
-from core.process import is_same, pids_with_environment
+from core.process import boot_id, is_same, leaders, pids_with_environment, signal_marked
 from core.run.phase import Phase
 from core.run.status import RunStatus
 from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
@@ -35,10 +34,7 @@ class Start:
     attempt: int
     config: Mapping[str, object]
     gpu_uuids: tuple[str, ...]
-
-    @property
-    def ranks(self) -> int:
-        return max(1, len(self.gpu_uuids))
+    ranks: int = 1
 
 
 @dataclass
@@ -55,9 +51,19 @@ class TrainerProcess:
             return True
         return is_locked(self.paths.lock)
 
-    def end(self) -> None:
-        """Ask the run's processes to end."""
-        self._signal_keeper(signal.SIGTERM)
+    def pause(self) -> None:
+        """Ask for a checkpoint and an orderly end; before training begins, for the end alone."""
+        self._ask(signal.SIGUSR1)
+
+    def checkpoint(self) -> None:
+        """Ask for a checkpoint; the training goes on."""
+        self._ask(signal.SIGUSR2)
+
+    def cancel(self) -> None:
+        """Ask every process of the run to end now."""
+        if not self._signal_keeper(signal.SIGINT):
+            self._send_all(signal.SIGCONT)
+            self._send_all(signal.SIGTERM)
 
     def kill(self) -> list[int]:
         """Kill every process of the run, wherever it hides; the pids that were there.
@@ -67,28 +73,40 @@ class TrainerProcess:
         keeper = self._keeper_pid()
         others = [pid for pid in self._pids() if pid != keeper]
         for pid in others or ([keeper] if keeper else []):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            signal_marked(pid, self._mark, signal.SIGKILL)
         return others
 
-    def _pids(self) -> list[int]:
-        return list(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={self.paths.folder}"))
+    def _ask(self, signum: signal.Signals) -> None:
+        """Tell the keeper; where it was killed, tell the ranks it left behind."""
+        if not self._signal_keeper(signum):
+            for pid in leaders(self._pids()):
+                signal_marked(pid, self._mark, signum)
 
-    def _signal_keeper(self, signum: signal.Signals) -> None:
+    def _send_all(self, signum: signal.Signals) -> None:
+        for pid in self._pids():
+            signal_marked(pid, self._mark, signum)
+
+    @property
+    def _mark(self) -> str:
+        return f"{RUN_FOLDER_VARIABLE}={self.paths.folder}"
+
+    def _pids(self) -> list[int]:
+        return list(pids_with_environment(self._mark))
+
+    def _signal_keeper(self, signum: signal.Signals) -> bool:
+        """Whether there was a keeper to tell."""
         keeper = self._keeper_pid()
-        if keeper:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(keeper, signum)
+        return keeper is not None and signal_marked(keeper, self._mark, signum)
 
     def _keeper_pid(self) -> int | None:
-        if self.keeper:
-            return self.keeper.pid if self.keeper.poll() is None else None
+        """The keeper as it signed the run's lock; None when it has not yet, or is gone."""
         try:
             holder = load_json(self.paths.lock)
             pid, ticks = int(holder["pid"]), int(holder["started_ticks"])
+            booted = str(holder["boot_id"])
         except (OSError, RecordError, ValueError, KeyError, TypeError):
             return None
-        return pid if is_same(pid, ticks) else None
+        return pid if booted == boot_id() and is_same(pid, ticks) else None
 
 
 def obtain_trainer(start: Start) -> TrainerProcess:

@@ -46,10 +46,15 @@ class Watch(FileSystemEventHandler):
             return
         self.observer = observer
 
-    def wait(self, timeout_s: float) -> None:
-        """Return when something happened, or after the timeout."""
-        self.woken.wait(timeout_s)
+    def wait(self, timeout_s: float) -> bool:
+        """Return when something happened, or after the timeout; whether something did."""
+        is_woken = self.woken.wait(timeout_s)
         self.woken.clear()
+        return is_woken
+
+    def wake(self) -> None:
+        """Let the next `wait` return at once."""
+        self.woken.set()
 
     def stop(self) -> None:
         """End the watch."""

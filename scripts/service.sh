@@ -1,8 +1,13 @@
 # shellcheck shell=bash disable=SC2034
 # What install-service.sh and uninstall-service.sh share; sourced by both.
 
+SERVICE_USER=llm-trainer
+SERVICE_HOME=/var/lib/llm-trainer
 UNITS=(llm-trainer-daemon.service llm-trainer-app.service)
 UNIT_FOLDER=/etc/systemd/system
+RUN_UNITS_DROP_IN=llm-trainer-daemon.service.d/run-units.conf
+DATA_FOLDERS=(runs uploads models configs)
+TOKENS=/etc/llm-trainer.env
 
 fail() {
   printf '%s\n' "$*" >&2
@@ -16,4 +21,21 @@ require_root() {
 # Without systemd as the first process (a container) units can be put in place, not started.
 systemd_runs() {
   [[ -d /run/systemd/system ]]
+}
+
+# The drop-in for the service user's own manager, in which each training is a unit.
+manager_drop_in() {
+  printf 'user@%s.service.d/llm-trainer.conf' "$1"
+}
+
+has_trainings() {
+  pgrep -u "$1" -f 'trainer\.keeper' >/dev/null
+}
+
+# The paths of the data folders that are there, wherever links lead.
+data_folders() {
+  local folder
+  for folder in "${DATA_FOLDERS[@]}"; do
+    [[ ! -d $1/$folder ]] || realpath -z "$1/$folder"
+  done
 }

@@ -1,16 +1,67 @@
 #!/usr/bin/env bash
-# Removes both services. Trainings that are under way go on to their end; runs and uploads stay.
+# Removes both services. Trainings under way save a checkpoint and stop; the next daemon takes them up.
+# Runs, uploads, models and configs stay, and belong to the owner of this folder again.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/service.sh
 . scripts/service.sh
 
+# What the installed daemon's unit says after these words.
+installed() {
+  sed -n "s/^$1//p" "$UNIT_FOLDER/${UNITS[0]}"
+}
+
+stop_units() {
+  systemctl disable --now --quiet "${UNITS[1]}" "${UNITS[0]}" || true
+}
+
+# Ends the service user's own manager, and with it the trainings.
+stop_user_manager() {
+  if has_trainings "$1"; then echo "Waiting for the training under way to save a checkpoint ..."; fi
+  loginctl disable-linger "$1" || true
+  systemctl stop "user@$(id -u "$1").service"
+}
+
+give_data_back() {
+  local folders owner
+  owner=$(stat -c %U .)
+  readarray -d '' folders < <(data_folders "$2")
+  [[ $owner == "$1" || ${#folders[@]} == 0 ]] || find "${folders[@]}" -user "$1" -exec chown -h "$owner" {} +
+}
+
+# The unit of the daemon goes last: it is what says for whom and where all this was installed.
+remove_files() {
+  local file
+  for file in "$@" "$RUN_UNITS_DROP_IN" "${UNITS[1]}" "${UNITS[0]}"; do
+    [[ -e $UNIT_FOLDER/$file ]] || continue
+    rm -f "$UNIT_FOLDER/$file"
+    if [[ $file == */* ]]; then rmdir --ignore-fail-on-non-empty "$UNIT_FOLDER/${file%/*}"; fi
+    echo "Removed $UNIT_FOLDER/$file"
+  done
+}
+
+uninstall() {
+  local user workspace drop_in
+  user=$(installed User=)
+  workspace=$(installed 'Environment="LLM_TRAINER_WORKSPACE=')
+  workspace=${workspace%\"}
+  drop_in=$(manager_drop_in "$(id -u "$user")")
+  if systemd_runs; then
+    stop_units
+    [[ ! -e $UNIT_FOLDER/$drop_in ]] || stop_user_manager "$user"
+  fi
+  give_data_back "$user" "${workspace//%%/%}"
+  remove_files "$drop_in"
+  if systemd_runs; then systemctl daemon-reload; fi
+}
+
 require_root uninstall-service
-for unit in "${UNITS[@]}"; do
-  [[ -e $UNIT_FOLDER/$unit ]] || continue
-  if systemd_runs; then systemctl disable --now --quiet "$unit"; fi
-  rm -f "$UNIT_FOLDER/$unit"
-  echo "Removed $unit"
-done
-if systemd_runs; then systemctl daemon-reload; fi
+if [[ -e $UNIT_FOLDER/${UNITS[0]} ]]; then
+  uninstall
+else
+  echo "No services are installed."
+fi
+if id -u "$SERVICE_USER" >/dev/null 2>&1; then
+  echo "The user $SERVICE_USER and its folder $SERVICE_HOME stay; to remove both: userdel -r $SERVICE_USER"
+fi

@@ -43,6 +43,16 @@ PHASE_ICONS = {
     Phase.CANCELLED: ":material/block:",
 }
 
+VERB_ICONS = {
+    Verb.PAUSE: ":material/pause:",
+    Verb.RESUME: ":material/play_arrow:",
+    Verb.CANCEL: ":material/block:",
+    Verb.CHECKPOINT: ":material/save:",
+    Verb.RETRY: ":material/refresh:",
+    Verb.SHRINK: ":material/compress:",
+    Verb.MOVE: ":material/arrow_upward:",
+}
+
 STAGE_WORDS = {
     Stage.SPAWN: "Starting the process",
     Stage.IMPORTS: "Loading the libraries",
@@ -61,6 +71,7 @@ VERB_WORDS = {
     Verb.CANCEL: "Cancelling",
     Verb.CHECKPOINT: "Saving a checkpoint",
     Verb.RETRY: "Trying again",
+    Verb.SHRINK: "Halving the batch",
     Verb.MOVE: "Moving",
 }
 

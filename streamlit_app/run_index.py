@@ -8,6 +8,10 @@ from core.files import Stamp, parse_json_lines, read_tail, stamp
 from core.run.store import Run, Store
 from core.safe_yaml import load_yaml_mapping
 from core.spec.run_spec import RunSpec
+from streamlit_app.resumes import Resumes
+
+Seen = tuple[Stamp, Stamp | None]
+"""How metrics and journal stood when a run's losses were read."""
 
 # Validation is rarer than the loss: most files need the first look only.
 TAIL_BYTES = (16 * 1024, 1024 * 1024)
@@ -37,7 +41,7 @@ class RunIndex:
         self.store = store
         self._runs: dict[str, tuple[Stamp, Run | None]] = {}
         self._summaries: dict[str, Summary] = {}
-        self._losses: dict[str, tuple[Stamp, Losses]] = {}
+        self._losses: dict[str, tuple[Seen, Losses]] = {}
 
     def runs(self) -> list[Run]:
         """Every readable run, the newest first."""
@@ -56,10 +60,14 @@ class RunIndex:
 
     def losses(self, run: Run) -> Losses:
         """The newest losses of the run."""
-        seen = stamp(run.paths.metrics)
+        was_resumed = run.status.attempt > 1
+        seen = stamp(run.paths.metrics), stamp(run.paths.journal) if was_resumed else None
         known = self._losses.get(run.run_id)
         if known is None or known[0] != seen:
-            known = seen, read_losses(run.paths.metrics)
+            resumes = Resumes(run.paths.journal)
+            if was_resumed:
+                resumes.refresh()
+            known = seen, read_losses(run.paths.metrics, resumes)
             self._losses[run.run_id] = known
         return known[1]
 
@@ -83,20 +91,23 @@ def read_summary(run: Run) -> Summary:
         return Summary()
 
 
-def read_losses(path: Path) -> Losses:
-    """The newest losses of a metrics file, looked for near its end."""
+def read_losses(path: Path, resumes: Resumes) -> Losses:
+    """The newest losses of a metrics file, looked for near its end.
+
+    Those of steps that were trained again are left out.
+    """
     losses = Losses()
     for size_bytes in TAIL_BYTES:
         lines = read_tail(path, size_bytes).splitlines()
-        losses = Losses(_newest(lines, "loss"), _newest(lines, "eval_loss"))
+        losses = Losses(_newest(lines, "loss", resumes), _newest(lines, "eval_loss", resumes))
         if None not in (losses.loss, losses.eval_loss):
             break
     return losses
 
 
-def _newest(lines: list[str], key: str) -> float | None:
+def _newest(lines: list[str], key: str, resumes: Resumes) -> float | None:
     """The value in the last line that has one; only lines with the key are parsed."""
     word = f'"{key}"'
     rows = (row for line in reversed(lines) if word in line for row in parse_json_lines([line]))
-    values = (row.get(key) for row in rows)
+    values = (row.get(key) for row in rows if resumes.keeps(row))
     return next((float(value) for value in values if isinstance(value, int | float)), None)

@@ -9,7 +9,8 @@ import streamlit as st
 
 from core.files import Stamp, stamp
 from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
-from core.paths import Workspace, find_workspace
+from core.paths import RunPaths, Workspace, find_workspace
+from core.run.phase import Verb
 from core.run.store import Run, Store
 from core.settings import Settings, load_settings
 from streamlit_app.curves import Curves
@@ -59,9 +60,14 @@ def daemon() -> Heartbeat | None:
 
 def curves(run: Run) -> Curves:
     """The run's metrics as of now. Shared by all sessions; reads only what was added."""
-    found = _curves(run.paths.metrics)
+    found = _curves(run.paths)
     found.refresh()
     return found
+
+
+def ask(run_id: str, verb: Verb, to: int | None = None) -> None:
+    """Ask the daemon to do something to a run; `to` is the place, from 1, of a move."""
+    store().request(run_id, verb, to=to)
 
 
 def selected_run() -> Run | None:
@@ -88,8 +94,8 @@ def _index(workspace: Workspace) -> RunIndex:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _curves(path: Path) -> Curves:
-    return Curves(path)
+def _curves(paths: RunPaths) -> Curves:
+    return Curves(paths)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

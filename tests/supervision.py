@@ -17,7 +17,13 @@ from daemon.trainer_process import Start, TrainerProcess, keep
 from tests.waiting import wait_until
 
 FAKE_TRAINER = Path(__file__).with_name("fake_trainer.py")
-SETTINGS = Settings(poll_interval_s=0.02, queue_quiet_s=0.3, cancel_grace_s=1.0)
+SETTINGS = Settings(
+    poll_interval_s=0.02,
+    queue_quiet_s=0.3,
+    cancel_grace_s=1.0,
+    retry_delay_s=0.05,
+    min_free_disk_gib=0,
+)
 
 
 def make_workspace(root: Path) -> Workspace:
@@ -66,7 +72,7 @@ def supervising(workspace: Workspace, settings: Settings = SETTINGS) -> Iterator
 @contextmanager
 def forgetting(supervisor: Supervisor) -> Iterator[None]:
     """As if the daemon had been killed: its trainers go on, and nobody waits for them."""
-    supervisor.live.clear()
+    supervisor.roster.live.clear()
     supervisor.watch.stop()
     yield
 

@@ -8,7 +8,6 @@ away. It imports nothing heavy; which run and how many ranks, its environment sa
 import contextlib
 import ctypes
 import json
-import math
 import os
 import resource
 import signal
@@ -16,45 +15,57 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from core.clock import now_text
 from core.files import save_json
 from core.lock import sign
 from core.paths import RunPaths
-from core.process import started_ticks
+from core.process import boot_id, started_ticks
 from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 
 PR_SET_CHILD_SUBREAPER = 36
 RANK_GRACE_S = 5.0
+STOP_GRACE_S = 100.0
+"""How long a checkpoint may take when the machine shuts down."""
+
+KILL_GRACE_S = 10.0
+LONGEST_WAIT_S = 3600.0
+VMSTAT = Path("/proc/vmstat")
+
+PAUSE, SHUTDOWN = signal.SIGUSR1, signal.SIGTERM
+CHECKPOINT, CANCEL = signal.SIGUSR2, signal.SIGINT
+HEARD = {PAUSE, SHUTDOWN, CHECKPOINT, CANCEL, signal.SIGCHLD}
+"""The signals that are waited for. They are blocked, so that none comes too early or is lost."""
 
 
 class Keeper:
-    """Starts the ranks of one attempt, passes signals on, and waits for the end."""
+    """Starts the ranks of one attempt, passes wishes on, and waits for the end.
 
-    def __init__(self, command: list[str], lock: int, ranks: int) -> None:
+    `asked` is the first wish to end: `stop` (a pause or a shutdown) or `cancel`.
+    """
+
+    def __init__(self, command: list[str], lock: int, ranks: int, beat: Path) -> None:
         self.command = command
         self.lock = lock
         self.ranks = ranks
+        self.beat = beat
         self.children: list[subprocess.Popen[bytes]] = []
-        self.ending = False
-
-    def listen(self) -> None:
-        """Pass on what the daemon wishes; a wish to end goes to whole groups."""
-        signal.signal(signal.SIGUSR1, self._to_leaders)
-        signal.signal(signal.SIGUSR2, self._to_leaders)
-        signal.signal(signal.SIGTERM, self._end)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.asked: str | None = None
+        self.code = 0
+        self.due: list[tuple[float, Callable[[], None]]] = []
 
     def run(self) -> int:
         """Train to the end; the exit code of the rank that failed first, else 0."""
+        self.beat.unlink(missing_ok=True)
         self._start()
-        if self.ending:
-            self._end_groups()
-        code = self._wait()
+        while self._living():
+            self._look_for_failure()
+            self._hear()
+        self._look_for_failure()
         end_orphans()
-        return code
+        return self.code
 
     def _start(self) -> None:
         port = find_free_port() if self.ranks > 1 else 0
@@ -64,50 +75,85 @@ class Keeper:
                 self.command,
                 pass_fds=[self.lock],
                 process_group=0,
+                preexec_fn=unblock,
                 env=os.environ | rank_environment(rank, self.ranks, port),
             )
             self.children.append(child)
 
-    def _wait(self) -> int:
-        if len(self.children) == 1:
-            return self.children[0].wait()
-        deadline = math.inf
-        while time.monotonic() < deadline and any(c.poll() is None for c in self.children):
-            if deadline == math.inf and any(child.returncode for child in self.children):
-                # The peers of a rank that failed may wait for it for half an hour.
-                deadline = time.monotonic() + RANK_GRACE_S
-            time.sleep(0.1)
-        failed = next((c.returncode for c in self.children if c.returncode), 0)
-        for child in self.children:
-            child.kill()
-            child.wait()
-        return failed
+    def _living(self) -> list["subprocess.Popen[bytes]"]:
+        return [child for child in self.children if child.poll() is None]
 
-    def _to_leaders(self, signum: int, frame: object) -> None:
-        for child in self.children:
-            child.send_signal(signum)
+    def _look_for_failure(self) -> None:
+        """The peers of a rank that failed may wait for it for half an hour: they are ended."""
+        failed = next((child.returncode for child in self.children if child.returncode), 0)
+        if failed and not self.code:
+            self.code = failed
+            self._later(RANK_GRACE_S, self._kill_groups)
 
-    def _end(self, signum: int, frame: object) -> None:
-        self.ending = True
+    def _hear(self) -> None:
+        """Wait for a wish, the end of a child, or the next thing that is due."""
+        wait_s = min((at - time.monotonic() for at, _ in self.due), default=LONGEST_WAIT_S)
+        heard = signal.sigtimedwait(HEARD, max(0.0, wait_s))
+        if heard:
+            self._obey(heard.si_signo)
+        for at, do in list(self.due):
+            if time.monotonic() >= at:
+                self.due.remove((at, do))
+                do()
+
+    def _obey(self, signum: int) -> None:
+        if signum == CANCEL:
+            self.asked = self.asked or "cancel"
+            self._end_groups()
+        elif signum in (PAUSE, SHUTDOWN):
+            self.asked = self.asked or "stop"
+            self._stop()
+            if signum == SHUTDOWN:
+                self._later(STOP_GRACE_S, self._end_for_good)
+        elif signum == CHECKPOINT and self.beat.exists():
+            # One is enough: the ranks agree on what to do.
+            self.children[0].send_signal(CHECKPOINT)
+
+    def _stop(self) -> None:
+        """Ask for a checkpoint and the end; before training begins there is nothing to lose."""
+        if not self.beat.exists():
+            self._end_for_good()
+            return
+        self._signal_groups(signal.SIGCONT)
+        for child in self.children:
+            child.send_signal(PAUSE)
+
+    def _end_for_good(self) -> None:
         self._end_groups()
+        self._later(KILL_GRACE_S, self._kill_groups)
 
     def _end_groups(self) -> None:
-        for child in self.children:
+        # A stopped process takes a TERM only after a CONT.
+        self._signal_groups(signal.SIGCONT)
+        self._signal_groups(signal.SIGTERM)
+
+    def _kill_groups(self) -> None:
+        self._signal_groups(signal.SIGKILL)
+
+    def _signal_groups(self, signum: signal.Signals) -> None:
+        for child in self._living():
             with contextlib.suppress(ProcessLookupError):
-                # A stopped process takes a TERM only after a CONT.
-                os.killpg(child.pid, signal.SIGCONT)
-                os.killpg(child.pid, signal.SIGTERM)
+                os.killpg(child.pid, signum)
+
+    def _later(self, delay_s: float, do: Callable[[], None]) -> None:
+        self.due.append((time.monotonic() + delay_s, do))
 
 
 def main(lock: int, command: list[str]) -> None:
     """Run the command to its end, whatever signals come, and record how it ended."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     paths = RunPaths(Path(os.environ[RUN_FOLDER_VARIABLE]))
     attempt = int(os.environ[ATTEMPT_VARIABLE])
-    keeper = Keeper(command, lock, int(os.environ.get(RANKS_VARIABLE, "1")))
-    keeper.listen()
+    keeper = Keeper(command, lock, int(os.environ.get(RANKS_VARIABLE, "1")), paths.beat)
     sign_lock(lock, attempt)
     adopt_orphans()
-    started_at = now_text()
+    started_at, oom_kills_before = now_text(), count_oom_kills()
     print(f"=== attempt {attempt}, {started_at}", flush=True)
     code = keeper.run()
     save_json(
@@ -116,6 +162,8 @@ def main(lock: int, command: list[str]) -> None:
             "attempt": attempt,
             "code": code if code >= 0 else None,
             "signal": signal.Signals(-code).name if code < 0 else None,
+            "asked": keeper.asked,
+            "oom_kills": count_oom_kills() - oom_kills_before,
             "started_at": started_at,
             "ended_at": now_text(),
             **usage(),
@@ -123,9 +171,19 @@ def main(lock: int, command: list[str]) -> None:
     )
 
 
+def unblock() -> None:
+    """Let a child hear again what its parent waits for."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+
+
 def sign_lock(lock: int, attempt: int) -> None:
     """Write into the lock who holds it, so that a daemon that comes later can signal us."""
-    holder = {"pid": os.getpid(), "started_ticks": started_ticks(os.getpid()), "attempt": attempt}
+    holder = {
+        "pid": os.getpid(),
+        "started_ticks": started_ticks(os.getpid()),
+        "boot_id": boot_id(),
+        "attempt": attempt,
+    }
     sign(lock, json.dumps(holder))
 
 
@@ -157,7 +215,12 @@ def rank_environment(rank: int, ranks: int, port: int) -> dict[str, str]:
     """What torch needs to join its peers; nothing when there are none."""
     if ranks == 1:
         return {}
+    threads = max(1, len(os.sched_getaffinity(0)) // ranks)
+    # Without the mark, ranks on the CPU would train each on its own, and not say a word.
+    on_cpu = {} if os.environ.get("CUDA_VISIBLE_DEVICES") else {"ACCELERATE_USE_CPU": "true"}
     return {
+        **on_cpu,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(ranks),
@@ -165,6 +228,12 @@ def rank_environment(rank: int, ranks: int, port: int) -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
+
+
+def count_oom_kills() -> int:
+    """How many processes the kernel has killed on this machine for want of memory, since boot."""
+    counters = VMSTAT.read_text().split()
+    return int(counters[counters.index("oom_kill") + 1]) if "oom_kill" in counters else 0
 
 
 def usage() -> dict[str, float]:

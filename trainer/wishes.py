@@ -19,6 +19,13 @@ class Wishes:
         signal.signal(signal.SIGUSR1, self._on_stop)
         signal.signal(signal.SIGUSR2, self._on_checkpoint)
 
+    def take_checkpoint(self) -> bool:
+        """Whether a checkpoint is wished; the wish is granted by this."""
+        wished = self.checkpoint
+        if wished:  # else one that comes just now would be wiped out
+            self.checkpoint = False
+        return wished
+
     def _on_stop(self, signum: int, frame: FrameType | None) -> None:
         self.stop = True
 

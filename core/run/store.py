@@ -132,13 +132,20 @@ class Store:
             write_whole(path, text)
         return path
 
-    def request(self, run_id: str, verb: Verb, by: str = "") -> Path:
-        """Ask the daemon to do something to a run."""
+    def request(self, run_id: str, verb: Verb, by: str = "", to: int | None = None) -> Path:
+        """Ask the daemon to do something to a run; `to` is the place, from 1, of a move."""
         folder = self.workspace.run(run_id).requests
         folder.mkdir(exist_ok=True)
         path = folder / f"{time.time_ns()}-{verb}.yaml"
-        write_whole(path, dump_yaml({"verb": verb.value, "by": by, "at": now_text()}))
+        wish = {"verb": verb.value, "by": by, "at": now_text()} | ({"to": to} if to else {})
+        write_whole(path, dump_yaml(wish))
+        self._wake_daemon()
         return path
+
+    def _wake_daemon(self) -> None:
+        """A sign in the folder that the daemon watches; without it the daemon looks a bit later."""
+        with contextlib.suppress(OSError):
+            self.workspace.wake.touch()
 
     def requested(self, run_id: str) -> list[Verb]:
         """What has been asked of a run and not been answered yet, the oldest first."""

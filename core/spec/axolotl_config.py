@@ -44,18 +44,29 @@ class Change:
         return f"{self.key}: {self.value}{before}, {self.why}"
 
 
+MIN_KEPT_CHECKPOINTS = 2
+"""With one, a crash while it is replaced would leave none."""
+
+
 @dataclass(frozen=True)
 class Place:
-    """What the run's folder and this machine decide. Paths are as Axolotl reads them."""
+    """What the run's folder, its past and this machine decide. Paths are as Axolotl reads them.
+
+    `resume_from` is the checkpoint to go on from, `shrinks` how often the micro batch was halved.
+    """
 
     output_dir: str
     prepared_dir: str
     on_cpu: bool
+    resume_from: str | None = None
+    ranks: int = 1
+    shrinks: int = 0
 
 
 def complete(asked: dict[str, Any], place: Place) -> tuple[dict[str, Any], list[Change]]:
     """The config to start Axolotl with, and every change made to what was asked for."""
-    settings = [*_always(asked, place), *(_for_cpu(asked) if place.on_cpu else [])]
+    settings = [*_always(asked, place), *_resumable(asked, place), *_shrunk(asked, place.shrinks)]
+    settings += _for_cpu(asked) if place.on_cpu else []
     config = dict(asked)
     changes = []
     for key, value, why in settings:
@@ -80,6 +91,58 @@ def _always(asked: dict[str, Any], place: Place) -> list[tuple[str, Any, str]]:
             # YAML 1.1 reads a bare `no` as false.
             settings.append((key, "no", "`no` without quotes means false in YAML"))
     return settings
+
+
+def _resumable(asked: dict[str, Any], place: Place) -> list[tuple[str, Any, str]]:
+    settings: list[tuple[str, Any, str]] = []
+    if place.resume_from:
+        settings.append(("resume_from_checkpoint", place.resume_from, "the run goes on from it"))
+    if asked.get("auto_resume_from_checkpoints"):
+        why = "it would take the newest checkpoint even if it is damaged"
+        settings.append(("auto_resume_from_checkpoints", False, why))
+    if asked.get("save_only_model"):
+        settings.append(("save_only_model", False, "to go on, a run needs its optimizer's state"))
+    limit = asked.get("save_total_limit")
+    if limit is not None and limit < MIN_KEPT_CHECKPOINTS:
+        why = "a crash while the only checkpoint is replaced would leave none"
+        settings.append(("save_total_limit", MIN_KEPT_CHECKPOINTS, why))
+    return settings
+
+
+def _shrunk(asked: dict[str, Any], shrinks: int) -> list[tuple[str, Any, str]]:
+    """Smaller micro batches and more of them, so that every step still sees as many rows."""
+    micro_batch, accumulation = batch_sizes(asked)
+    smaller = shrunk_micro_batch(asked, shrinks)
+    if smaller == micro_batch:
+        return []
+    why = "the GPU's memory was too small for more rows at once"
+    settings: list[tuple[str, Any, str]] = [("micro_batch_size", smaller, why)]
+    if not asked.get("batch_size"):  # Axolotl takes only one of the two
+        more = micro_batch * accumulation // smaller
+        settings.append(("gradient_accumulation_steps", more, "as many rows per step as before"))
+    if asked.get("eval_batch_size"):
+        settings.append(("eval_batch_size", min(asked["eval_batch_size"], smaller), why))
+    if asked.get("auto_find_batch_size"):
+        why = "a checkpoint would bring the larger batch back"
+        settings.append(("auto_find_batch_size", False, why))
+    return settings
+
+
+def shrunk_micro_batch(asked: dict[str, Any], shrinks: int) -> int:
+    """The micro batch size after so many halvings, never below 1.
+
+    Where a half does not go evenly into the rows of a step, the next smaller size that does: a
+    step then still sees exactly as many rows, and a run can go on in the middle of an epoch.
+    """
+    micro_batch, accumulation = batch_sizes(asked)
+    largest = max(1, micro_batch >> shrinks)
+    return next(size for size in range(largest, 0, -1) if micro_batch * accumulation % size == 0)
+
+
+def batch_sizes(asked: dict[str, Any]) -> tuple[int, int]:
+    """How many rows are computed at once, and how often before the weights change."""
+    micro_batch = int(asked.get("micro_batch_size") or 1)
+    return micro_batch, int(asked.get("gradient_accumulation_steps") or 1)
 
 
 def _for_cpu(asked: dict[str, Any]) -> list[tuple[str, Any, str]]:

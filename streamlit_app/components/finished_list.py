@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.clock import now
-from core.run.status import RunStatus
+from core.run.status import RunStatus, elapsed_s
 from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components import phase_badge, run_link
@@ -25,10 +25,8 @@ def show(runs: Sequence[Run]) -> None:
 
 
 def took_s(status: RunStatus) -> float | None:
-    """The seconds from its start to its end; None when it never started or has not ended."""
-    if status.started_at is None or status.ended_at is None:
-        return None
-    return (status.ended_at - status.started_at).total_seconds()
+    """The seconds it trained; None when it never started or has not ended."""
+    return elapsed_s(status, status.ended_at) if status.ended_at else None
 
 
 def _facts(run: Run) -> str:

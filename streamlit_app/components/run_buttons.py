@@ -1,48 +1,112 @@
 """What can be done with a run."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 
-from core.run.phase import CANCELLABLE, FINISHED, Phase, Verb
+from core.run.phase import FINISHED, Phase, Verb
 from core.run.store import Run
+from core.run.verbs import problem_with, ran_out_of_gpu_memory
 from streamlit_app import session
-from streamlit_app.display import VERB_WORDS, plain
+from streamlit_app.batch import next_halving
+from streamlit_app.components import verb_button
+from streamlit_app.components.run_summary import load_config
+from streamlit_app.components.verb_button import Weight
+from streamlit_app.display import VERB_ICONS, VERB_WORDS, plain
 
 CONFIRMING = "cancel to confirm"
 """Where it is kept which run a person is being asked about."""
 
+VERBS = (Verb.RESUME, Verb.PAUSE, Verb.CHECKPOINT, Verb.SHRINK, Verb.RETRY)
+"""In the order of the buttons; cancelling comes last, and asks first."""
 
-def show(run: Run) -> None:
-    """The buttons that apply in the run's phase."""
-    asked = session.store().requested(run.run_id)
+
+@dataclass(frozen=True)
+class Offer:
+    """What the buttons stand on: where it changed, they must be drawn anew."""
+
+    phase: Phase
+    verbs: frozenset[Verb]
+    asked: frozenset[Verb]
+    has_weights: bool
+
+
+def find_offer(run: Run) -> Offer:
+    """What applies to the run now, and what was asked of it and has not been answered yet."""
+    return Offer(
+        phase=run.status.phase,
+        verbs=frozenset(verb for verb in Verb if _applies(verb, run)),
+        asked=frozenset(session.store().requested(run.run_id)),
+        has_weights=run.newest_part() is not None,
+    )
+
+
+def show(run: Run, offer: Offer) -> None:
+    """The buttons that apply, and the ways to go on from here."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if run.status.phase in CANCELLABLE:
-            _show_cancel(run, asked)
-        if run.newest_part():
-            st.page_link(
-                session.SANDBOX_PAGE,
-                label="**Chat with it**",
-                icon=":material/chat:",
-                query_params={"run": run.run_id},
-            )
-
-        if run.status.phase in FINISHED:
-            st.page_link(
-                session.NEW_RUN_PAGE,
-                label="**Change and run again**",
-                icon=":material/replay:",
-                query_params={"from": run.run_id},
-            )
+        if Verb.CANCEL not in offer.asked:
+            _show_verbs(run, offer)
+        _show_cancel(run, offer)
+        _show_links(run, offer)
+    if run.status.phase is Phase.FAILED and ran_out_of_gpu_memory(run.status):
+        st.caption(plain(shrink_text(run)))
 
 
-def _show_cancel(run: Run, asked: list[Verb]) -> None:
-    if asked:
-        st.button(f"{VERB_WORDS[asked[-1]]}…", disabled=True, icon=":material/hourglass_top:")
+def shrink_text(run: Run) -> str:
+    """What halving the batch makes of it."""
+    changes = next_halving(load_config(run), run.status.shrinks)
+    if not changes:
+        return "A micro_batch_size of 1 cannot be halved. A smaller sequence_len needs less memory."
+    return (
+        f"Half the batch: {', '.join(changes)}. Less memory, and as many rows per step as before."
+    )
+
+
+def _applies(verb: Verb, run: Run) -> bool:
+    if problem_with(verb, run.status):
+        return False
+    return verb is not Verb.SHRINK or bool(next_halving(load_config(run), run.status.shrinks))
+
+
+def _show_verbs(run: Run, offer: Offer) -> None:
+    for verb in VERBS:
+        if verb in offer.verbs:
+            # What a guard holds goes on by itself.
+            is_next = verb is Verb.RESUME and not run.status.held_by
+            weight: Weight = "primary" if is_next else "secondary"
+            verb_button.show(run.status, verb, offer.asked, weight)
+
+
+def _show_cancel(run: Run, offer: Offer) -> None:
+    if Verb.CANCEL not in offer.verbs:
+        _answered()
         return
-    if st.button("Cancel", icon=":material/block:"):
+    if Verb.CANCEL in offer.asked:
+        label = f"{VERB_WORDS[Verb.CANCEL]}…"
+        st.button(label, disabled=True, icon=":material/hourglass_top:")
+        return
+    if st.button("Cancel", icon=VERB_ICONS[Verb.CANCEL]):
         st.session_state[CONFIRMING] = run.run_id
     # Asked again as long as nobody answered: a new phase draws the whole page anew.
     if st.session_state.get(CONFIRMING) == run.run_id:
         confirm_cancel(run)
+
+
+def _show_links(run: Run, offer: Offer) -> None:
+    if offer.has_weights:
+        st.page_link(
+            session.SANDBOX_PAGE,
+            label="**Chat with it**",
+            icon=":material/chat:",
+            query_params={"run": run.run_id},
+        )
+    if run.status.phase in FINISHED:
+        st.page_link(
+            session.NEW_RUN_PAGE,
+            label="**Change and run again**",
+            icon=":material/replay:",
+            query_params={"from": run.run_id},
+        )
 
 
 def _answered() -> None:
@@ -66,7 +130,7 @@ def confirm_cancel(run: Run) -> None:
 
 def _request_cancel(run: Run) -> None:
     _answered()
-    session.store().request(run.run_id, Verb.CANCEL)
+    session.ask(run.run_id, Verb.CANCEL)
 
 
 def _consequence(run: Run) -> str:

@@ -1,34 +1,53 @@
 """A run that is under way, as a card."""
 
+from collections.abc import Collection
+
 import streamlit as st
 
+from core.run.phase import PAUSABLE, Phase, Verb
+from core.run.status import RunStatus
 from core.run.store import Run
 from streamlit_app import session
-from streamlit_app.components import phase_badge, progress_bar, run_link
-from streamlit_app.display import UNKNOWN, duration_text, gpus_text, loss_text, model_text, plain
+from streamlit_app.components import phase_badge, progress_bar, run_link, verb_button
+from streamlit_app.display import (
+    UNKNOWN,
+    duration_text,
+    gpus_text,
+    loss_text,
+    model_text,
+    plain,
+    sentence,
+)
+from streamlit_app.run_index import Summary
+from streamlit_app.status_words import with_attempt
 
 
 def show(run: Run) -> None:
     """Name, phase and reason, how far it is, how long it still takes, and its loss."""
     status = run.status
     curves = session.curves(run)
-    summary = session.index().summary(run)
     with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            run_link.show(run)
-            phase_badge.show(status.phase)
-        st.caption(
-            " · ".join(
-                plain(part)
-                for part in (
-                    model_text(summary.base_model) or UNKNOWN,
-                    summary.method or UNKNOWN,
-                    f"on {gpus_text(status.gpus)}",
-                )
-            )
-        )
+        _show_head(status, run, session.store().requested(run.run_id))
+        st.caption(plain(about(status, session.index().summary(run))))
         progress_bar.show(status)
         with st.grid(3, min_column_width=120, gap="small"):
             st.metric("Loss", loss_text(curves.last("loss")))
             st.metric("Validation loss", loss_text(curves.last("eval_loss")))
             st.metric("Time left", duration_text(status.progress.eta_s))
+
+
+def about(status: RunStatus, summary: Summary) -> str:
+    """What it is, as long as nothing needs to be said about how it ends."""
+    if status.phase in (Phase.PAUSING, Phase.CANCELLING):
+        return sentence(status.reason)
+    model, method = model_text(summary.base_model) or UNKNOWN, summary.method or UNKNOWN
+    return with_attempt(f"{model} · {method} · on {gpus_text(status.gpus)}", status)
+
+
+def _show_head(status: RunStatus, run: Run, asked: Collection[Verb]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        run_link.show(run)
+        phase_badge.show(status.phase)
+        # Also while it pauses: the card keeps its height.
+        if status.phase in PAUSABLE | {Phase.PAUSING}:
+            verb_button.show(status, Verb.PAUSE, asked, "tertiary")

@@ -7,12 +7,12 @@ import streamlit as st
 
 from core.clock import now
 from core.files import Stamp, read_tail, stamp
+from core.log_text import clean_log
 from core.run.store import Run
 from streamlit_app import session, timeline
 from streamlit_app.components import download, stage_list
 from streamlit_app.components.phase_badge import show as show_phase
 from streamlit_app.display import bytes_text, moment_text, phase_of, plain, sentence
-from streamlit_app.log_text import clean_log
 
 LOG_HEIGHT = 380
 LOG_LINES = 300

@@ -1,13 +1,11 @@
 """The numbers of a run at a glance."""
 
-from datetime import datetime
-
 import streamlit as st
 
 from core import gpu
 from core.clock import now
-from core.run.phase import FINISHED, Phase
-from core.run.status import RunStatus
+from core.run.phase import FINISHED, LIVE
+from core.run.status import RunStatus, elapsed_s
 from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components.gpu_cards import readings
@@ -19,27 +17,28 @@ from streamlit_app.display import (
     sentence,
     steps_text,
 )
+from streamlit_app.status_words import checkpoint_step
 
 
 def show(run: Run) -> None:
     """Losses, speed, and times; under them the GPUs the run is on."""
     curves, status = session.curves(run), run.status
     is_finished = status.phase in FINISHED
-    elapsed = duration_text(elapsed_s(status, now()))
+    elapsed = duration_text(elapsed_s(status, status.ended_at or now()))
     with st.grid(4, min_column_width=140, gap="small"):
         st.metric("Loss", loss_text(curves.last("loss")))
         st.metric("Validation loss", loss_text(curves.last("eval_loss")))
         st.metric("Training time" if is_finished else "Elapsed", elapsed)
         if not is_finished:
             st.metric("Time left", duration_text(status.progress.eta_s))
-    if curves.latest:
+    if status.progress.step or curves.latest:
         st.caption(sentence(" · ".join(_counts(status, curves.last("tokens_per_second")))))
     if curves.lost_loss:
         st.warning(
             "The loss is no number any more (NaN or infinite). A lower learning rate often helps.",
             icon=":material/trending_up:",
         )
-    if status.phase is Phase.RUNNING and status.gpus:
+    if status.phase in LIVE:
         _show_gpus(status.gpus)
 
 
@@ -52,14 +51,9 @@ def _counts(status: RunStatus, tokens_per_second: float | None) -> list[str]:
         counts.append(f"{count_text(progress.tokens)} tokens")
     if tokens_per_second is not None:
         counts.append(f"{count_text(tokens_per_second)} tokens per second")
+    if status.phase not in FINISHED and (saved := checkpoint_step(status)) is not None:
+        counts.append(f"newest checkpoint at step {saved:,}")
     return counts
-
-
-def elapsed_s(status: RunStatus, at: datetime) -> float | None:
-    """The seconds since its first start, up to its end; None before it started."""
-    if status.started_at is None:
-        return None
-    return ((status.ended_at or at) - status.started_at).total_seconds()
 
 
 def _show_gpus(indexes: tuple[int, ...]) -> None:

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from core.run.phase import FINISHED, Phase
-from core.run.status import RunStatus
+from core.clock import now
+from core.run.phase import FINISHED, LIVE, Phase
 from core.run.store import Run
+from streamlit_app import session
 from streamlit_app.components import (
+    failure_panel,
     loss_chart,
     phase_badge,
     progress_bar,
@@ -14,7 +16,7 @@ from streamlit_app.components import (
     run_summary,
     stage_list,
 )
-from streamlit_app.display import gpus_text, sentence
+from streamlit_app.status_words import why_text
 
 
 def show(run: Run) -> None:
@@ -22,25 +24,19 @@ def show(run: Run) -> None:
     status = run.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         phase_badge.show(status.phase)
-        st.text(_reason(status), width="stretch")
-    if status.phase not in FINISHED and status.phase is not Phase.QUEUED:
+        st.text(why_text(status, now()), width="stretch")
+    if status.phase is Phase.FAILED and status.failure:
+        failure_panel.show(status, status.failure)
+    # One that waits again shows how far it had come.
+    if status.phase in LIVE or (status.phase not in FINISHED and status.progress.total_steps):
         progress_bar.show(status)
     if status.started_at:
         run_numbers.show(run)
     curves, about = st.columns([2, 1], gap="medium")
     with curves:
-        if status.phase is Phase.STARTING:
+        if status.phase is Phase.STARTING and not session.curves(run).has_points:
             stage_list.show(run_details.stage_times(run))
         else:
             loss_chart.show(run)
     with about:
         run_summary.show(run)
-
-
-def _reason(status: RunStatus) -> str:
-    """Why it is in its phase; of a running one the bar tells more, so only where it runs."""
-    if status.phase is Phase.RUNNING:
-        return f"On {gpus_text(status.gpus)}"
-    if status.phase is Phase.QUEUED and status.position:
-        return f"Number {status.position} in the queue"
-    return sentence(status.reason)

@@ -10,6 +10,7 @@ from core.files import Stamp, stamp
 from core.run.store import Run
 from core.safe_yaml import load_yaml_mapping
 from streamlit_app import session
+from streamlit_app.batch import shrunk
 from streamlit_app.display import (
     UNKNOWN,
     dataset_text,
@@ -38,7 +39,8 @@ def facts(run: Run) -> dict[str, str]:
         "Base\N{NO-BREAK SPACE}model": model_text(summary.base_model) or UNKNOWN,
         "Dataset": ", ".join(map(dataset_text, summary.datasets)) or UNKNOWN,
         "Method": method_text(summary.method),
-        "Parameters": ", ".join(hyperparameter_texts(load_config(run))),
+        "Parameters": ", ".join(hyperparameter_texts(started_config(run))),
+        "Batch": "Halved, as the GPU memory was too small" if status.shrinks else "",
         "Runs on": sentence(gpus_text(status.gpus)) if status.started_at else "",
         "Submitted": moment_text(status.submitted_at, session.zone()),
         "Started": moment_text(status.started_at, session.zone()) if status.started_at else "",
@@ -52,6 +54,12 @@ def saved_in(run: Run) -> str:
     if not run.newest_part():
         return ""
     return str(run.paths.output.relative_to(session.workspace().root))
+
+
+def started_config(run: Run) -> dict[str, Any]:
+    """The spec with the batch that is left of it after the GPU memory was too small."""
+    config = load_config(run)
+    return config | shrunk(config, run.status.shrinks) if run.status.shrinks else config
 
 
 def load_config(run: Run) -> dict[str, Any]:

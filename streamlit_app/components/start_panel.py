@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.errors import SpecError
+from core.run.submission import submit
 from core.spec.check import check_spec
 from core.spec.preset import save_preset
 from core.spec.run_spec import RunSpec
 from streamlit_app import session
 from streamlit_app.code_words import marked
 from streamlit_app.display import plain
-from streamlit_app.submission import submit
 
 WAITING = "new_waiting"
 DEFAULT_NAME = "run"

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
+from core.run.submission import Submission, look
 from streamlit_app import guard, session
 from streamlit_app.code_words import marked
 from streamlit_app.components.start_panel import WAITING
 from streamlit_app.display import plain
-from streamlit_app.submission import Submission, look
 
 POLL_S = 0.5
 

@@ -9,6 +9,7 @@ from streamlit_app.components import (
     finished_list,
     first_steps,
     gpu_cards,
+    paused_list,
     queue_list,
     rejected_list,
     run_card,
@@ -31,11 +32,12 @@ def show() -> None:
 
 
 def show_runs() -> None:
-    """Rejected specs first, since they need somebody; then live, waiting and ended runs."""
+    """Rejected specs first, since they need somebody; then live, waiting, paused and ended runs."""
     runs, store = session.runs(), session.store()
     live = [run for run in runs if run.status.phase in LIVE]
-    waiting = [run for run in runs if run.status.phase in (Phase.QUEUED, Phase.PAUSED)]
+    waiting = [run for run in runs if run.status.phase is Phase.QUEUED]
     waiting.sort(key=lambda run: (run.status.position or 10**6, run.run_id))
+    paused = [run for run in runs if run.status.phase is Phase.PAUSED]
     finished = [run for run in runs if run.status.phase in FINISHED]
     finished.sort(key=lambda run: run.status.ended_at or run.status.since, reverse=True)
     dropped, rejected = store.dropped(), store.rejected()
@@ -52,6 +54,9 @@ def show_runs() -> None:
     if waiting or dropped:
         st.subheader("Queue", anchor=False)
         queue_list.show(waiting, dropped)
+    if paused:
+        st.subheader("Paused", anchor=False)
+        paused_list.show(paused)
     if finished:
         st.subheader("Finished last", anchor=False)
         finished_list.show(finished[:LAST_FINISHED])

@@ -83,6 +83,11 @@ class Furnished:
             entry = {"at": at, "attempt": 1, "entry": "stage", "stage": stage}
             append_json_line(paths.journal, entry)
 
+    def plan(self, paths: RunPaths, attempt: int, step: int) -> None:
+        """The training of an attempt begins."""
+        where = {"at": to_text(now()), "attempt": attempt}
+        append_json_line(paths.journal, {**where, "entry": "plan", "step": step})
+
     def metrics(self, paths: RunPaths, *losses: float, eval_loss: float | None = None) -> None:
         for step, loss in enumerate(losses, 1):
             append_json_line(paths.metrics, metric(step, loss=loss))

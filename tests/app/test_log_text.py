@@ -1,6 +1,6 @@
 import pytest
 
-from streamlit_app.log_text import clean_log
+from core.log_text import clean_log
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from core.run.phase import Phase
 from core.run.store import Store
+from streamlit_app.resumes import Resumes
 from streamlit_app.run_index import Losses, RunIndex, read_losses
 from tests.app.furnished import Furnished
 
@@ -40,18 +41,28 @@ def test_the_summary_of_an_unreadable_spec_is_empty(place: Furnished) -> None:
 
 
 def test_losses_are_found_far_from_the_end(place: Furnished) -> None:
-    path = place.root / "metrics.jsonl"
-    assert read_losses(path) == Losses()
+    path, never = place.root / "metrics.jsonl", Resumes(place.root / "journal.jsonl")
+    assert read_losses(path, never) == Losses()
     rows = [{"step": 1, "eval_loss": 0.5}, *({"step": n, "loss": n / 2} for n in range(2, 2000))]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 2000, "loss": 9')
-    assert read_losses(path) == Losses(999.5, 0.5)
+    assert read_losses(path, never) == Losses(999.5, 0.5)
 
 
 def test_only_lines_with_a_loss_are_parsed(place: Furnished) -> None:
-    path = place.root / "metrics.jsonl"
+    path, never = place.root / "metrics.jsonl", Resumes(place.root / "journal.jsonl")
     rows = [{"loss": 0.5}, {"note": "no eval_loss here"}, {"loss": "nan"}, {"step": 3}]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"loss": broken\n')
-    assert read_losses(path) == Losses(0.5, None)
+    assert read_losses(path, never) == Losses(0.5, None)
+
+
+def test_losses_of_steps_that_are_trained_again_are_left_out(place: Furnished) -> None:
+    paths = place.add_run("killed", Phase.QUEUED, attempt=1)
+    place.metrics(paths, 3.0, 2.0, 1.0, eval_loss=1.5)
+    index = RunIndex(Store(place.workspace))
+    assert index.losses(index.runs()[0]) == Losses(1.0, 1.5)
+    place.change(paths, phase=Phase.RUNNING, attempt=2)
+    place.plan(paths, attempt=2, step=2)
+    assert index.losses(index.runs()[0]) == Losses(2.0, None)
 
 
 def test_runs_that_did_not_change_are_not_read_again(

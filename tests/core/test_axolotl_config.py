@@ -1,6 +1,10 @@
 """What Axolotl is started with, and that every change to what was asked is told."""
 
-from core.spec.axolotl_config import Place, complete
+from dataclasses import replace
+
+import pytest
+
+from core.spec.axolotl_config import Place, complete, shrunk_micro_batch
 from core.spec.safety import OWN_PLUGIN
 
 ASKED = {"base_model": "./m", "adapter": "lora", "learning_rate": 1e-4, "bf16": True}
@@ -58,3 +62,50 @@ def test_completing_a_completed_config_changes_nothing() -> None:
     config, _ = complete(ASKED, ON_CPU)
     again, changes = complete(config, ON_CPU)
     assert (again, changes) == (config, [])
+
+
+def test_a_run_can_be_gone_on_with_by_default() -> None:
+    asked = {
+        **ASKED,
+        "save_only_model": True,
+        "save_total_limit": 1,
+        "auto_resume_from_checkpoints": True,
+    }
+    config, changes = complete(asked, ON_GPU)
+    assert config["save_only_model"] is False
+    assert config["save_total_limit"] == 2
+    assert config["auto_resume_from_checkpoints"] is False
+    assert {"save_only_model", "save_total_limit"} <= {change.key for change in changes}
+    assert complete({**ASKED, "save_total_limit": 9}, ON_GPU)[0]["save_total_limit"] == 9
+
+
+def test_the_checkpoint_to_go_on_from_is_named_and_told() -> None:
+    place = replace(ON_GPU, resume_from="./runs/x/output/checkpoint-7")
+    asked = {**ASKED, "resume_from_checkpoint": "./mine"}
+    config, changes = complete(asked, place)
+    assert config["resume_from_checkpoint"] == "./runs/x/output/checkpoint-7"
+    assert any("(was ./mine)" in str(change) for change in changes)
+    assert complete(asked, ON_GPU)[0]["resume_from_checkpoint"] == "./mine"
+
+
+@pytest.mark.parametrize(
+    ("micro", "accumulation", "shrinks", "smaller"),
+    [(8, None, 1, 4), (8, 2, 2, 2), (8, 1, 9, 1), (1, 4, 1, 1), (5, 1, 1, 1), (6, 3, 2, 1)],
+)
+def test_a_shrunk_run_sees_as_many_rows_per_step_as_before(
+    micro: int, accumulation: int | None, shrinks: int, smaller: int
+) -> None:
+    asked = {**ASKED, "micro_batch_size": micro, "eval_batch_size": 64}
+    asked |= {"gradient_accumulation_steps": accumulation} if accumulation else {}
+    config, changes = complete(asked, replace(ON_GPU, shrinks=shrinks))
+    assert shrunk_micro_batch(asked, shrinks) == smaller == config["micro_batch_size"]
+    assert smaller * config.get("gradient_accumulation_steps", 1) == micro * (accumulation or 1)
+    if smaller < micro:
+        assert config["eval_batch_size"] == smaller
+        assert {"micro_batch_size", "gradient_accumulation_steps"} <= {c.key for c in changes}
+
+
+def test_nothing_is_shrunk_unless_asked() -> None:
+    asked = {**ASKED, "micro_batch_size": 8, "eval_batch_size": 16, "auto_find_batch_size": True}
+    config, _ = complete(asked, ON_GPU)
+    assert {key: config[key] for key in asked} == asked

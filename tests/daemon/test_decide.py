@@ -1,12 +1,18 @@
 """What starts next and on which GPUs is decided from values alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from core.run.status import RunStatus
 from core.spec.run_spec import RunSpec
-from daemon.decide import Waiting, choose_gpus, choose_next, find_gpu_problem, with_positions
+from daemon.decide import (
+    Waiting,
+    at_place,
+    find_gpu_problem,
+    next_rank,
+    order,
+    with_positions,
+)
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -14,7 +20,8 @@ AT = datetime(2026, 11, 22, tzinfo=UTC)
 def waiting(run_id: str, second: int = 0, priority: int = 0) -> Waiting:
     at = AT + timedelta(seconds=second)
     spec = RunSpec(name=run_id, axolotl={}, priority=priority)
-    return Waiting(RunStatus(run_id, run_id, submitted_at=at, since=at), spec)
+    status = RunStatus(run_id, run_id, at, at, priority=priority, rank=float(second))
+    return Waiting(status, spec)
 
 
 def spec(gpus: int | tuple[int, ...]) -> RunSpec:
@@ -26,30 +33,35 @@ def test_who_came_first_is_next_unless_another_is_more_urgent() -> None:
     ordered = with_positions(queue)
     assert [run.status.run_id for run in ordered] == ["urgent", "early", "late"]
     assert [run.status.position for run in ordered] == [1, 2, 3]
-    assert choose_next(queue, live_count=0) is queue[2]
 
 
-def test_nothing_starts_while_something_trains() -> None:
-    assert choose_next([waiting("a")], live_count=1) is None
-    assert choose_next([], live_count=0) is None
+def test_a_run_that_is_moved_is_where_it_was_moved_to() -> None:
+    queue = [waiting("a", 1), waiting("b", 2), waiting("c", 3), waiting("d", 4, priority=-1)]
+    for name in "abcd":
+        for place in (1, 2, 3, 4, 99):
+            others = [run for run in queue if run.run_id != name]
+            run = next(run for run in queue if run.run_id == name)
+            moved = replace(run, status=at_place(run.status, queue, place))
+            expected = [other.run_id for other in others]
+            expected.insert(place - 1, name)
+            assert [run.run_id for run in order([*others, moved])] == expected
 
 
-@pytest.mark.parametrize(
-    ("asked", "there", "got"),
-    [
-        (1, [0, 1], (0,)),
-        (2, [1, 0], (0, 1)),
-        ((1,), [0, 1], (1,)),
-        (0, [0, 1], ()),
-        (2, [], ()),
-        ((0, 1), [], ()),
-    ],
-)
-def test_a_run_gets_the_gpus_it_asked_for(
-    asked: int | tuple[int, ...], there: list[int], got: tuple[int, ...]
-) -> None:
-    assert choose_gpus(spec(asked), there) == got
-    assert find_gpu_problem(spec(asked), there) == ""
+def test_moving_to_the_same_place_again_and_again_keeps_the_order() -> None:
+    queue = [waiting(name, number) for number, name in enumerate("abcd")]
+    for _ in range(40):
+        last = order(queue)[-1]
+        moved = replace(last, status=at_place(last.status, queue, 2))
+        expected = [run.run_id for run in order(queue)]
+        expected.insert(1, expected.pop())
+        queue = [moved if run is last else run for run in queue]
+        assert [run.run_id for run in order(queue)] == expected
+
+
+def test_a_run_that_comes_last_comes_after_all_others() -> None:
+    queue = [waiting("a", 9), waiting("b", 2)]
+    assert next_rank(queue) > max(run.status.rank for run in queue)
+    assert next_rank([]) > 0
 
 
 def test_a_gpu_that_is_not_there_is_told() -> None:

@@ -81,7 +81,7 @@ def test_runs_go_one_after_the_other_in_order(workspace: Workspace, store: Store
 
         def all_ended() -> bool:
             nonlocal most
-            most = max(most, len(supervisor.live))
+            most = max(most, len(supervisor.roster.live))
             return all(phase(workspace, name) == "completed" for name in ("a", "b", "c"))
 
         tick_until(supervisor, all_ended)
@@ -230,7 +230,7 @@ def test_an_ending_while_the_daemon_was_away_is_told_truly(
 ) -> None:
     store.submit("a", spec_text("a", "steps-2"))
     with supervising(workspace) as first:
-        tick_until(first, lambda: bool(first.live))
+        tick_until(first, lambda: bool(first.roster.live))
         with forgetting(first):
             run = the_run(workspace, "a")
             wait_until(lambda: not living(run.paths))
@@ -399,8 +399,12 @@ def test_a_run_whose_daemon_died_before_the_start_is_queued_again(
 ) -> None:
     store.submit("a", spec_text("a"))
     with supervising(workspace) as supervisor:
-        supervisor.obtain = fail_with(OSError("killed here"))
-        tick_until(supervisor, lambda: phase(workspace, "a") == "starting")
+        supervisor.dispatch.launcher = replace(
+            supervisor.dispatch.launcher, obtain=fail_with(SystemExit("killed here"))
+        )
+        with pytest.raises(SystemExit):
+            tick_until(supervisor, lambda: False)
+    assert phase(workspace, "a") == "starting"
     with supervising(workspace) as supervisor:
         tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
 
@@ -408,14 +412,16 @@ def test_a_run_whose_daemon_died_before_the_start_is_queued_again(
 def test_a_full_disk_at_the_start_keeps_the_run_waiting(workspace: Workspace, store: Store) -> None:
     store.submit("a", spec_text("a"))
     with supervising(workspace) as supervisor:
-        obtain = supervisor.obtain
-        supervisor.obtain = fail_with(OSError(28, "No space left on device"))
-        tick_until(supervisor, lambda: supervisor.troubles)
+        dispatch = supervisor.dispatch
+        able = dispatch.launcher
+        full = OSError(28, "No space left on device")
+        dispatch.launcher = replace(able, obtain=fail_with(full))
+        tick_until(supervisor, lambda: dispatch.trouble)
         supervisor.tick()
-        assert any("No space left" in trouble for trouble in supervisor.troubles.values())
-        assert len(supervisor.waiting) == 1
-        supervisor.obtain = obtain
-        supervisor.start_again_at = float("-inf")
+        assert "No space left" in dispatch.trouble
+        assert len(supervisor.roster.waiting) == 1
+        dispatch.launcher = able
+        dispatch.start_again_at = float("-inf")
         tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
 
 
@@ -437,11 +443,11 @@ def test_taking_up_a_long_run_reads_little_of_its_metrics(
         tick_until(first, lambda: phase(workspace, "a") == "running")
         run = the_run(workspace, "a")
         # The trainer has written its rows; from here on the file is ours.
-        tick_until(first, lambda: first.live[run.run_id].status.progress.step == 3)
+        tick_until(first, lambda: first.roster.live[run.run_id].status.progress.step == 3)
         row = '{"at": "2026-01-01T00:00:00.000Z", "attempt": 1, "step": %d, "loss": 1.0}\n'
         run.paths.metrics.write_text("".join(row % step for step in range(50_000)))
         with forgetting(first), supervising(workspace) as second:
-            followed = second.live[run.run_id]
+            followed = second.roster.live[run.run_id]
             assert followed.metrics_offset > run.paths.metrics.stat().st_size - 100_000
             second.tick()
             assert followed.status.progress.step == 49_999
@@ -454,7 +460,7 @@ def run_daemon(workspace: Workspace) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
 
-def fail_with(error: Exception) -> Callable[[Start], TrainerProcess]:
+def fail_with(error: BaseException) -> Callable[[Start], TrainerProcess]:
     def obtain(start: Start) -> TrainerProcess:
         raise error
 

@@ -1,9 +1,9 @@
-"""A spec on its way, from being dropped until the daemon took or refused it. No Streamlit."""
+"""A spec on its way, from being dropped until the daemon took or refused it."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.run.store import Run, Store
+from core.run.store import Store
 
 Stamp = tuple[str, int, int]
 """What tells a file from one that takes its name later."""
@@ -30,7 +30,7 @@ class Outcome:
 
 def submit(store: Store, name: str, text: str) -> Submission:
     """Drop the spec into the queue. Raises SpecError when its name is none."""
-    known = frozenset(run.run_id for run in _runs_named(store, name))
+    known = frozenset(paths.run_id for paths in store.workspace.run_folders())
     refused = frozenset(_stamp(rejected.path) for rejected in store.rejected())
     return Submission(store.submit(name, text), name, text, known, refused)
 
@@ -39,19 +39,16 @@ def look(store: Store, submission: Submission) -> Outcome:
     """What became of the spec as of now."""
     if submission.file.exists():
         return Outcome()
-    for run in _runs_named(store, submission.name):
-        if run.run_id not in submission.known and _holds(run.paths.spec, submission.text):
-            return Outcome(run_id=run.run_id)
+    for paths in store.workspace.run_folders():
+        is_new = paths.run_id not in submission.known
+        if is_new and _holds(paths.spec, submission.text) and store.find_run(paths.run_id):
+            return Outcome(run_id=paths.run_id)
     for rejected in store.rejected():
         # The same text may have been refused before, when something was missing yet.
         is_new = _stamp(rejected.path) not in submission.refused
         if is_new and _holds(rejected.path, submission.text):
             return Outcome(reason=rejected.reason.strip() or "No reason was left.")
     return Outcome()
-
-
-def _runs_named(store: Store, name: str) -> list[Run]:
-    return [run for run in store.runs() if run.status.name == name]
 
 
 def _stamp(path: Path) -> Stamp:

@@ -1,0 +1,134 @@
+"""Starts the waiting runs whose turn has come, on GPUs that are really free."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from core.clock import now
+from core.errors import CheckpointError, TrainerUIError
+from core.lock import is_locked
+from core.run.failure import Failure, FailureKind
+from core.run.phase import Phase
+from core.run.status import RunStatus
+from core.settings import Settings
+from daemon.decide import Waiting
+from daemon.gpu_memory import GpuMemory
+from daemon.guarding import Guarding
+from daemon.lanes import GpuState, Lane, plan_starts
+from daemon.launch import Launcher
+from daemon.nvml import Gpu, GpuReading
+from daemon.read_ahead import ReadAhead
+from daemon.roster import Roster
+from daemon.sandbox import SandboxKeeper
+
+log = logging.getLogger(__name__)
+
+START_AGAIN_S = 30.0
+NO_CHECKPOINT_ADVICE = (
+    "A retry starts from the beginning. What is damaged stays in the run's output folder, as "
+    "`bad-checkpoint-<step>`."
+)
+
+
+class Dispatch:
+    """Gives the lanes of the machine to the queue."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        launcher: Launcher,
+        guarding: Guarding,
+        settings: Settings,
+        clock: Callable[[], float],
+    ) -> None:
+        self.roster = roster
+        self.launcher = launcher
+        self.guarding = guarding
+        self.settings = settings
+        self.clock = clock
+        self.memory = GpuMemory(clock)
+        self.read_ahead = ReadAhead(roster.workspace.root, launcher.hasher)
+        self.trouble = ""
+        self.start_again_at = float("-inf")
+
+    def tick(
+        self, gpus: Sequence[Gpu], readings: Sequence[GpuReading], sandbox: SandboxKeeper
+    ) -> None:
+        """Start what can start, and write down why the others wait."""
+        taken_by = self._taken_by()
+        self.memory.follow(readings, taken_by)
+        if not self.roster.waiting or self.clock() < self.start_again_at:
+            return
+        # The sandbox makes room when asked, so its memory is in nobody's way.
+        ours = [gpu.index for gpu in gpus] if sandbox.uses_gpu else []
+        plan = plan_starts(
+            self.roster.waiting,
+            self._states(gpus, taken_by, ours),
+            self._cpu_taken_by(),
+            self.settings.busy_gpu_mib,
+            self._blocked(),
+            os.cpu_count() or 1,
+        )
+        self.roster.set_reasons(plan.reasons)
+        for lane in plan.starts:
+            if lane.gpus and sandbox.uses_gpu:
+                # The next turn looks again: its memory must be back before the training wants it.
+                sandbox.stop("a training needed its GPU; ask again to run it on the CPU")
+            elif not self.read_ahead.has_read(lane.run):
+                self.roster.set_reasons({lane.run.run_id: "reading its dataset"})
+            elif not self._start(lane, gpus):
+                return
+
+    def _start(self, lane: Lane, gpus: Sequence[Gpu]) -> bool:
+        """Start the run; whether others may follow in this turn."""
+        chosen = tuple(gpu for gpu in gpus if gpu.index in lane.gpus)
+        try:
+            live = self.launcher.launch(lane.run, chosen, lane.ranks)
+        except CheckpointError as error:
+            sentence = f"None of its checkpoints can be resumed. {error}"
+            failure = Failure(FailureKind.NO_CHECKPOINT, sentence, NO_CHECKPOINT_ADVICE)
+            self.roster.end(lane.run, Phase.FAILED, sentence, failure)
+        except (OSError, TrainerUIError) as error:
+            # No fault of the run: a full disk, say. It stays where it is, and is tried again.
+            log.exception("run %s could not be started", lane.run.run_id)
+            self.start_again_at = self.clock() + START_AGAIN_S
+            self.trouble = f"{lane.run.status.name} cannot be started yet: {error}"
+            return False
+        else:
+            self.roster.start(live)
+            self.trouble = ""
+        return True
+
+    def _states(
+        self, gpus: Sequence[Gpu], taken_by: Mapping[int, RunStatus], ours: Sequence[int]
+    ) -> list[GpuState]:
+        """The GPUs as the queue sees them; one that is too hot rests."""
+        cooling = self.guarding.guards.cooling()
+        return [
+            replace(state, resting=state.resting or cooling.get(state.index, ""))
+            for state in self.memory.states(gpus, taken_by, ours)
+        ]
+
+    def _blocked(self) -> dict[str, str]:
+        """The runs that may not start now, each with the reason."""
+        reasons = {run.run_id: self._obstacle(run) for run in self.roster.waiting}
+        return {run_id: reason for run_id, reason in reasons.items() if reason}
+
+    def _obstacle(self, run: Waiting) -> str:
+        status = run.status
+        left_s = (status.retry_at - now()).total_seconds() if status.retry_at else 0.0
+        if left_s > 0:
+            which = f"attempt {status.retries + 1} of {run.spec.max_attempts}"
+            return f"starts again in {left_s:.0f} s, as {which}"
+        if status.attempt and is_locked(self.roster.workspace.run(run.run_id).lock):
+            return "a process of its last attempt is still alive"
+        return self.guarding.find_obstacle(run)
+
+    def _taken_by(self) -> dict[int, RunStatus]:
+        runs = [run.status for run in self.roster.live.values()]
+        return {index: status for status in runs for index in status.gpus}
+
+    def _cpu_taken_by(self) -> RunStatus | None:
+        on_cpu = (run.status for run in self.roster.live.values() if not run.status.gpus)
+        return next(on_cpu, None)

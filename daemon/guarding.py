@@ -1,0 +1,85 @@
+"""Applies the guards to the runs: pauses what they forbid, and lets it go on by itself."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from core.run.disk_need import DiskNeed, folder_bytes, predict_need
+from core.run.phase import Phase
+from core.run.status import RunStatus
+from core.settings import Settings
+from core.spec.run_spec import RunSpec
+from daemon.decide import Waiting
+from daemon.guards import Guard, Guards, Held, Machine
+from daemon.nvml import GpuReading
+from daemon.roster import Roster
+
+GO_ON = {
+    Guard.DISK: "there is room on the disk again",
+    Guard.TEMPERATURE: "the GPU has cooled down",
+    Guard.HOURS: "the training hours have come",
+}
+
+STARTED = frozenset({Phase.STARTING, Phase.RUNNING})
+
+
+class Guarding:
+    """Looks at the machine once a turn, and at each run with it."""
+
+    def __init__(
+        self, roster: Roster, settings: Settings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.roster = roster
+        self.guards = Guards(settings, clock)
+        self._needs: dict[str, DiskNeed | None] = {}
+        self._sizes: dict[Path, int] = {}
+
+    def tick(self, readings: Sequence[GpuReading]) -> None:
+        """Pause the living that must not train now, and queue again what a guard had paused."""
+        self.guards.look(look_at_machine(self.roster.workspace.runs, readings))
+        for live in self.roster.live.values():
+            if live.status.phase in STARTED:
+                hold = self.guards.find_hold(self._held(live.status, live.spec))
+                if hold:
+                    live.pause(hold.sentence, hold.kind)
+        for run in list(self.roster.paused.values()):
+            kind = run.status.held_by
+            if kind and self.guards.may_go_on(kind, self._held(run.status, run.spec)):
+                self.roster.queue_first(run, GO_ON.get(Guard(kind), "goes on"))
+
+    def find_obstacle(self, run: Waiting) -> str:
+        """Why a waiting run must not start now; empty when it may."""
+        need = self._need(run.run_id, run.spec)
+        have_bytes = self._output_bytes(run.run_id) if need and run.status.attempt else 0
+        hold = self.guards.hold_for_start(need, have_bytes)
+        return hold.sentence if hold else ""
+
+    def _held(self, status: RunStatus, spec: RunSpec) -> Held:
+        need = self._need(status.run_id, spec)
+        predicted = need.checkpoint_bytes if need else 0
+        saved = self._newest_checkpoint_bytes(status)
+        return Held(status.gpus, saved or predicted, status.stage == "saving")
+
+    def _need(self, run_id: str, spec: RunSpec) -> DiskNeed | None:
+        if run_id not in self._needs:
+            self._needs[run_id] = predict_need(spec, self.roster.workspace.root)
+        return self._needs[run_id]
+
+    def _newest_checkpoint_bytes(self, status: RunStatus) -> int:
+        if not status.latest_checkpoint:
+            return 0
+        folder = self.roster.workspace.run(status.run_id).output / status.latest_checkpoint
+        if folder not in self._sizes:
+            self._sizes[folder] = folder_bytes(folder)
+        return self._sizes[folder]
+
+    def _output_bytes(self, run_id: str) -> int:
+        return folder_bytes(self.roster.workspace.run(run_id).output)
+
+
+def look_at_machine(folder: Path, readings: Sequence[GpuReading]) -> Machine:
+    """How the machine is now: its disk, its clock, its GPUs."""
+    temperatures = {reading.snapshot.index: reading.snapshot.temperature_c for reading in readings}
+    return Machine(shutil.disk_usage(folder).free, datetime.now().time(), temperatures)

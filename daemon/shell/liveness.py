@@ -1,0 +1,46 @@
+"""Whether the daemon lives, as far as its files tell."""
+
+from dataclasses import dataclass
+
+from core.clock import now
+from core.heartbeat import Heartbeat, read_heartbeat
+from core.lock import is_locked
+from core.paths import Workspace
+from daemon.shell.advice import HOW_TO_START
+from daemon.shell.terminal import age_text, one_line
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """Its last sign of life; whether that is fresh; whether a daemon holds the workspace."""
+
+    heartbeat: Heartbeat | None
+    lives: bool
+    holds: bool
+
+
+def look_for_daemon(workspace: Workspace) -> Daemon:
+    """The daemon of the workspace as it is now."""
+    heartbeat = read_heartbeat(workspace.heartbeat)
+    lives = heartbeat is not None and heartbeat.is_fresh(now())
+    return Daemon(heartbeat, lives, lives or _holds(workspace))
+
+
+def describe(daemon: Daemon) -> str:
+    """One sentence on whether it lives, and what to do if not."""
+    if daemon.lives and daemon.heartbeat:
+        gpus = ", ".join(map(str, daemon.heartbeat.free_gpus)) or "none"
+        free = f" Free GPUs: {gpus}." if daemon.heartbeat.gpus else ""
+        return f"The daemon lives (version {one_line(daemon.heartbeat.version)}).{free}"
+    if daemon.holds:
+        last = f" for {age_text(daemon.heartbeat.beat_at, now())}" if daemon.heartbeat else ""
+        return f"The daemon has not been heard of{last}, although it has not ended."
+    return f"The daemon is not running: nothing starts. {HOW_TO_START}"
+
+
+def _holds(workspace: Workspace) -> bool:
+    try:
+        return is_locked(workspace.daemon_lock)
+    except OSError:
+        # Another user's: then only the heartbeat tells.
+        return False

@@ -1,0 +1,136 @@
+"""What systemd is asked for; that it does so is tested in a real one, in tests/systemd."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.paths import RunPaths
+from daemon import units
+from daemon.units import can_make_units, start_unit, unit_command, unit_is_active
+
+RUN_ID = "20260101-000000-capitals"
+ASKED = """#!/bin/sh
+printf '%s\\n' "$@" >{folder}/asked
+echo "$SECRET" >{folder}/secret
+echo {says}
+exit {code}
+"""
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a user's systemd, with nobody in it yet."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv(units.UNITS_VARIABLE, "yes")
+    (tmp_path / "systemd").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def listening(manager: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(manager / "systemd/private"))
+        listener.listen()
+        yield listener
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> RunPaths:
+    folder = tmp_path / RUN_ID
+    folder.mkdir()
+    return RunPaths(folder)
+
+
+def put_program(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, says: str = "", code: int = 0
+) -> None:
+    """A program of that name which writes down how it was called."""
+    program = folder / name
+    program.write_text(ASKED.format(folder=folder, says=says, code=code))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_units_are_made_where_systemd_answers(listening: socket.socket) -> None:
+    assert can_make_units()
+
+
+def test_no_units_where_nobody_answers(manager: Path) -> None:
+    assert not can_make_units()
+    (manager / "systemd/private").touch()
+    assert not can_make_units()
+
+
+def test_no_units_unless_the_installation_asks_for_them(
+    listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(units.UNITS_VARIABLE)
+    assert not can_make_units()
+
+
+def test_variables_go_by_name_so_that_no_secret_shows_in_a_list_of_processes(
+    paths: RunPaths,
+) -> None:
+    command = unit_command(paths, ["true"], {"HF_TOKEN": "hf_secret"}, paths.folder)
+    assert "--setenv=HF_TOKEN" in command
+    assert "hf_secret" not in " ".join(command)
+
+
+def test_variables_that_no_unit_can_have_are_left_out(paths: RunPaths) -> None:
+    environment = {"BASH_FUNC_x%%": "() { :; }", "INVOCATION_ID": "of the daemon", "A_1": "b"}
+    command = unit_command(paths, ["true"], environment, paths.folder)
+    assert [word for word in command if word.startswith("--setenv")] == ["--setenv=A_1"]
+
+
+def test_the_command_reaches_the_unit_as_it_is(paths: RunPaths) -> None:
+    command = unit_command(paths, ["/a b/python", "-P", "$HOME"], {}, paths.folder)
+    assert command[command.index("--") + 1 :] == ["/a b/python", "-P", "$$HOME"]
+
+
+def test_systemd_is_asked_with_the_environment_of_the_trainer(
+    tmp_path: Path, paths: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_program(tmp_path, "systemd-run", monkeypatch)
+    asking = start_unit(paths, ["true"], os.environ | {"SECRET": "s3"}, paths.folder)
+    assert asking.wait(timeout=20) == 0
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert f"--unit=llm-trainer-{RUN_ID}.service" in asked
+    assert f"--property=StandardOutput=append:{paths.log}" in asked
+    assert (tmp_path / "secret").read_text() == "s3\n"
+
+
+def test_what_systemd_says_against_it_is_in_the_log(
+    tmp_path: Path, paths: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_program(tmp_path, "systemd-run", monkeypatch, says="the name is taken", code=1)
+    assert start_unit(paths, ["true"], os.environ, paths.folder).wait(timeout=20) == 1
+    assert paths.log.read_text() == "the name is taken\n"
+
+
+@pytest.mark.parametrize(
+    ("says", "active"),
+    [
+        ("active", True),
+        ("activating", True),
+        ("deactivating", True),
+        ("inactive", False),
+        ("failed", False),
+        ("", False),
+    ],
+)
+def test_a_unit_is_there_until_it_has_ended(
+    says: str,
+    active: bool,
+    listening: socket.socket,
+    manager: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put_program(manager, "systemctl", monkeypatch, says=says, code=0 if active else 3)
+    assert unit_is_active(RUN_ID) is active
+
+
+def test_without_a_systemd_no_unit_is_active(manager: Path) -> None:
+    assert not unit_is_active(RUN_ID)

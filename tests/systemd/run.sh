@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# The services in a real systemd: installed, disturbed in every way, and removed, with real trainings.
+# Needs root. Says `ok: ...` for each fact; ends with 1 at the first that does not hold, and with 77 where
+# no systemd can be booted. Takes two to four minutes.
+set -Eeuo pipefail
+trap 'echo "FAILED: $BASH_COMMAND" >&2' ERR
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/systemd/box.sh
+. tests/systemd/box.sh
+
+test_installing() {
+  install_service
+  install_service
+  ok "installing twice works, and leaves daemon and app running"
+  wait_for "the status line" 10 status_line_has idle
+  ok "systemctl status says what runs: $(status_line)"
+  wait_for "the page" 60 page_answers
+  ok "the page answers"
+  in_box test "$(in_box stat -c %U:%G "$workspace/runs/queue")" = "alice:$service"
+  ok "the data belongs to its owner and is shared with the service"
+}
+
+test_exposure() {
+  local unit score
+  for unit in llm-trainer-daemon llm-trainer-app "user@$(in_box id -u "$service")"; do
+    score=$(in_box systemd-analyze security --no-pager "$unit.service" | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
+    awk -v score="$score" 'BEGIN { exit !(score > 0 && score <= 3.0) }' || fail "exposure of $unit is $score"
+    ok "exposure of $unit: $score (at most 3.0)"
+  done
+}
+
+test_sandbox() {
+  local pid
+  pid=$(trainer_pid long)
+  in_box test "$(in_box stat -c %U "/proc/$pid")" = "$service"
+  in_box test -e /home/alice/diary
+  in_namespace "$pid" test ! -e /home/alice/diary
+  in_namespace "$pid" test -e "$workspace/core"
+  ok "a training sees the workspace, and nothing else of its owner's home"
+  for path in "$workspace" "$workspace/core" /etc /usr /var/lib; do
+    ! in_namespace "$pid" touch "$path/intruder" 2>/dev/null || fail "a training can write in $path"
+  done
+  ok "a training can write in no code and nowhere in the system"
+}
+
+test_disturbing_the_daemon() {
+  local keeper
+  drop long 12 8
+  wait_for "the training" 120 phase_is long running
+  wait_for "its status line" 10 status_line_has long
+  ok "a spec that the owner dropped trains; systemctl status says: $(status_line)"
+  in_box test -n "$(unit_pids long)"
+  ok "it is a unit of its own: $(unit_of long)"
+  test_sandbox
+  keeper=$(keeper_of long)
+
+  in_box systemctl restart llm-trainer-daemon
+  goes_on long "$keeper" "a restart of the daemon"
+  in_box systemctl kill --signal=KILL --kill-whom=main llm-trainer-daemon
+  wait_for "the daemon" 20 in_box systemctl --quiet is-active llm-trainer-daemon
+  goes_on long "$keeper" "kill -9 of the daemon"
+  in_box systemctl stop llm-trainer-daemon
+  wait_for "steps without a daemon" 60 steps_exceed long "$(step_of long)"
+  in_box systemctl start llm-trainer-daemon
+  goes_on long "$keeper" "a stop and a start of the daemon"
+}
+
+test_power() {
+  wait_for "a checkpoint" 60 has_checkpoint long
+  box off
+  box up
+  ok "the machine was shut down and started, in the middle of the run"
+  wait_for "the run to go on" 120 attempt_is long 2
+  resumed_from long
+  box cut
+  box up
+  ok "the power was cut and came back, in the middle of the run"
+  wait_for "the run to go on" 120 attempt_is long 3
+  wait_for "its end" 180 phase_is long completed
+  resumed_from long
+  ok "the run has finished: $(field long reason)"
+}
+
+test_cancelling() {
+  drop cancelled 12 8
+  wait_for "the training" 120 phase_is cancelled running
+  in_box test -n "$(unit_pids cancelled)"
+  as_alice "echo 'verb: cancel' >'$(run_folder cancelled)/requests/1.yaml'"
+  wait_for "the cancel" 60 phase_is cancelled cancelled
+  [[ -z $(unit_pids cancelled) ]] || fail "left after the cancel: $(unit_pids cancelled)"
+  no_trainer_lives
+  ok "a cancel leaves no process"
+}
+
+test_without_units() {
+  local keeper
+  in_box systemctl stop "user@$(in_box id -u "$service").service"
+  drop child 12 8
+  wait_for "the training" 120 phase_is child running
+  [[ -z $(unit_pids child) ]] || fail "it has a unit"
+  keeper=$(keeper_of child)
+  in_box systemctl restart llm-trainer-daemon
+  goes_on child "$keeper" "a restart of the daemon that is its parent"
+  as_alice "echo 'verb: cancel' >'$(run_folder child)/requests/1.yaml'"
+  wait_for "the cancel" 60 phase_is child cancelled
+  no_trainer_lives
+  ok "without a manager for units a run trains in the daemon's own"
+  in_box systemctl restart llm-trainer-daemon
+}
+
+test_removing() {
+  drop last 12 8
+  wait_for "a checkpoint" 120 has_checkpoint last
+  in_box make -s -C "$workspace" uninstall-service
+  no_trainer_lives
+  [[ $(exit_field last asked) == stop ]] || fail "the training did not save and stop: $(exit_field last asked)"
+  ok "removing the services lets a training save a checkpoint and stop"
+  for unit in llm-trainer-daemon llm-trainer-app "user@$(in_box id -u "$service")"; do
+    ! in_box systemctl --quiet is-active "$unit" || fail "$unit runs"
+  done
+  [[ -z $(in_box find /etc/systemd/system /var/lib/systemd/linger -name '*llm-trainer*') ]] || fail "units are left"
+  [[ -z $(in_box find "$workspace/runs" ! -user alice) ]] || fail "not all runs belong to their owner again"
+  in_box test -f "$(run_folder long)/status.json"
+  ok "no unit is left; the runs are, and belong to their owner"
+  in_box make -s -C "$workspace" uninstall-service
+  ok "removing twice works"
+}
+
+require_box
+trap leave EXIT
+make_workspace
+test_installing
+test_exposure
+test_disturbing_the_daemon
+test_power
+test_cancelling
+test_without_units
+test_removing
+echo "all of it holds, after $SECONDS s"
