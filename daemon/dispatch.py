@@ -2,8 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from core.clock import now
 from core.errors import CheckpointError, TrainerUIError
@@ -15,7 +14,7 @@ from core.settings import Settings
 from daemon.decide import Waiting
 from daemon.gpu_memory import GpuMemory
 from daemon.guarding import Guarding
-from daemon.lanes import GpuState, Lane, plan_starts
+from daemon.lanes import Lane, plan_starts
 from daemon.launch import Launcher
 from daemon.nvml import Gpu, GpuReading
 from daemon.read_ahead import ReadAhead
@@ -64,7 +63,7 @@ class Dispatch:
         ours = [gpu.index for gpu in gpus] if sandbox.uses_gpu else []
         plan = plan_starts(
             self.roster.waiting,
-            self._states(gpus, taken_by, ours),
+            self.memory.states(gpus, taken_by, ours, self.guarding.guards.cooling()),
             self._cpu_taken_by(),
             self.settings.busy_gpu_mib,
             self._blocked(),
@@ -99,16 +98,6 @@ class Dispatch:
             self.roster.start(live)
             self.trouble = ""
         return True
-
-    def _states(
-        self, gpus: Sequence[Gpu], taken_by: Mapping[int, RunStatus], ours: Sequence[int]
-    ) -> list[GpuState]:
-        """The GPUs as the queue sees them; one that is too hot rests."""
-        cooling = self.guarding.guards.cooling()
-        return [
-            replace(state, resting=state.resting or cooling.get(state.index, ""))
-            for state in self.memory.states(gpus, taken_by, ours)
-        ]
 
     def _blocked(self) -> dict[str, str]:
         """The runs that may not start now, each with the reason."""

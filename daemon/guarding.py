@@ -16,7 +16,7 @@ from daemon.guards import Guard, Guards, Held, Machine
 from daemon.nvml import GpuReading
 from daemon.roster import Roster
 
-GO_ON = {
+GO_ON: dict[str, str] = {
     Guard.DISK: "there is room on the disk again",
     Guard.TEMPERATURE: "the GPU has cooled down",
     Guard.HOURS: "the training hours have come",
@@ -33,21 +33,28 @@ class Guarding:
     ) -> None:
         self.roster = roster
         self.guards = Guards(settings, clock)
-        self._needs: dict[str, DiskNeed | None] = {}
+        self._needs: dict[tuple[str, bool], DiskNeed | None] = {}
+        self._has_gpus = False
         self._sizes: dict[Path, int] = {}
 
     def tick(self, readings: Sequence[GpuReading]) -> None:
         """Pause the living that must not train now, and queue again what a guard had paused."""
+        self._has_gpus = bool(readings)
         self.guards.look(look_at_machine(self.roster.workspace.runs, readings))
         for live in self.roster.live.values():
             if live.status.phase in STARTED:
                 hold = self.guards.find_hold(self._held(live.status, live.spec))
                 if hold:
                     live.pause(hold.sentence, hold.kind)
-        for run in list(self.roster.paused.values()):
-            kind = run.status.held_by
-            if kind and self.guards.may_go_on(kind, self._held(run.status, run.spec)):
-                self.roster.queue_first(run, GO_ON.get(Guard(kind), "goes on"))
+        for run in [run for run in self.roster.paused.values() if run.status.held_by]:
+            self._look_at_held(run)
+
+    def _look_at_held(self, run: Waiting) -> None:
+        kind, held = run.status.held_by, self._held(run.status, run.spec)
+        if self.guards.may_go_on(kind, held):
+            self.roster.queue_first(run, GO_ON.get(kind, "goes on"))
+        elif hold := self.guards.find_hold(held):
+            self.roster.explain_pause(run, hold.sentence)
 
     def find_obstacle(self, run: Waiting) -> str:
         """Why a waiting run must not start now; empty when it may."""
@@ -63,9 +70,11 @@ class Guarding:
         return Held(status.gpus, saved or predicted, status.stage == "saving")
 
     def _need(self, run_id: str, spec: RunSpec) -> DiskNeed | None:
-        if run_id not in self._needs:
-            self._needs[run_id] = predict_need(spec, self.roster.workspace.root)
-        return self._needs[run_id]
+        on_cpu = spec.gpus == 0 or not self._has_gpus
+        if (run_id, on_cpu) not in self._needs:
+            need = predict_need(spec, self.roster.workspace.root, on_cpu)
+            self._needs[run_id, on_cpu] = need
+        return self._needs[run_id, on_cpu]
 
     def _newest_checkpoint_bytes(self, status: RunStatus) -> int:
         if not status.latest_checkpoint:

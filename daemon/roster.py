@@ -74,6 +74,13 @@ class Roster:
         self._leave_queue(run.run_id)
         self.paused[run.run_id] = replace(run, status=status)
 
+    def explain_pause(self, run: Waiting, reason: str) -> None:
+        """Write down why a run is paused, if that is news."""
+        if run.status.reason != reason:
+            paused = replace(run, status=replace(run.status, reason=reason))
+            records.save(self._paths(run.run_id), paused.status, durable=False)
+            self.paused[run.run_id] = paused
+
     def place(self, run: Waiting, place: int) -> None:
         """Move a waiting run to the place, from 1."""
         moved = replace(run, status=at_place(run.status, self.waiting, place))

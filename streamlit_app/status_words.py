@@ -1,20 +1,19 @@
 """What a run's status says, in sentences. Pure: values in, texts out."""
 
 import re
-from datetime import datetime
 
 from core.run.phase import Phase
 from core.run.status import RunStatus
-from streamlit_app.display import duration_text, gpus_text, sentence
+from streamlit_app.display import gpus_text, sentence
 
 CHECKPOINT = re.compile(r"checkpoint-([0-9]{1,12})")
 
 
-def why_text(status: RunStatus, now: datetime) -> str:
+def why_text(status: RunStatus) -> str:
     """Why the run is where it is, or what it waits for."""
     if status.phase is Phase.QUEUED:
         place = f"Number {status.position} in the queue · " if status.position else ""
-        return place + queue_text(status, now)
+        return place + queue_text(status)
     if status.phase is Phase.PAUSED:
         return pause_text(status)
     if status.phase is Phase.RUNNING:
@@ -26,18 +25,19 @@ def why_text(status: RunStatus, now: datetime) -> str:
     return sentence(status.reason)
 
 
-def queue_text(status: RunStatus, now: datetime) -> str:
-    """What a waiting run waits for, and how long where that is known."""
-    wait_s = (status.retry_at - now).total_seconds() if status.retry_at else 0.0
-    if wait_s > 0:
-        return f"Starts again in {duration_text(wait_s)}: {status.reason}"
-    return sentence(status.reason)
+def queue_text(status: RunStatus) -> str:
+    """What a waiting run waits for; of one that was ended and is to start again, also by what."""
+    text = sentence(status.reason)
+    if status.failure and status.failure.sentence not in text:
+        return f"{_ended(text)} {status.failure.sentence}"
+    return text
 
 
 def pause_text(status: RunStatus) -> str:
     """Where it stopped and what Resume will do; of a guard's pause, what the guard said."""
     if status.held_by:
-        return _ended(f"Held by the {status.held_by} guard: {status.reason}")
+        text = _ended(f"Held by the {status.held_by} guard: {status.reason}")
+        return text if "goes on" in text else f"{text} It goes on by itself."
     step = checkpoint_step(status)
     if step is not None and step >= status.progress.step and status.failure is None:
         return f"Paused at {step_text(step, status)}. Resume continues from there."

@@ -1,7 +1,8 @@
 """An Axolotl plugin that brings a wish at an exact step: the keeper gets a real signal.
 
 `wishes.json` in the run's folder says what: `{"5": "SIGUSR1"}` asks the keeper in step 5 and waits
-until the wish has come back; `{"5": "SIGKILL"}` kills keeper and training like a power cut.
+until the wish has come back, `{"after 5": ...}` does so in the evaluation after it, `{"5":
+"SIGKILL"}` kills keeper and training like a power cut.
 """
 
 import json
@@ -40,7 +41,15 @@ class AtStep(TrainerCallback):
     def on_step_begin(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        wish = self.wishes.get(str(state.global_step + 1))
+        self.wish(str(state.global_step + 1))
+
+    def on_prediction_step(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.wish(f"after {state.global_step}")
+
+    def wish(self, when: str) -> None:
+        wish = self.wishes.pop(when, None)
         if wish is None:
             return
         os.kill(os.getppid(), signal.Signals[wish])

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.clock import now
 from core.run.phase import Verb
 from core.run.status import RunStatus
 from core.run.store import Run
@@ -32,7 +31,7 @@ def _show_run(run: Run, place: int) -> None:
             run_link.show(run)
             with st.container(horizontal=True, gap="small", width="content"):
                 _show_buttons(run.status, place, session.store().requested(run.run_id))
-        facts = (model_text(summary.base_model), summary.method, queue_text(run.status, now()))
+        facts = (model_text(summary.base_model), summary.method, queue_text(run.status))
         st.caption(plain(" · ".join(fact for fact in facts if fact)))
 
 

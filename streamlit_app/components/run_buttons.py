@@ -69,8 +69,10 @@ def _applies(verb: Verb, run: Run) -> bool:
 
 
 def _show_verbs(run: Run, offer: Offer) -> None:
+    # Still there while it pauses: the next button must not slide under a second click.
+    under_way = {Verb.PAUSE} if offer.phase is Phase.PAUSING else set()
     for verb in VERBS:
-        if verb in offer.verbs:
+        if verb in offer.verbs | under_way:
             # What a guard holds goes on by itself.
             is_next = verb is Verb.RESUME and not run.status.held_by
             weight: Weight = "primary" if is_next else "secondary"

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.clock import now
 from core.run.phase import FINISHED, LIVE, Phase
 from core.run.store import Run
 from streamlit_app import session
@@ -24,7 +23,7 @@ def show(run: Run) -> None:
     status = run.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         phase_badge.show(status.phase)
-        st.text(why_text(status, now()), width="stretch")
+        st.text(why_text(status), width="stretch")
     if status.phase is Phase.FAILED and status.failure:
         failure_panel.show(status, status.failure)
     # One that waits again shows how far it had come.

@@ -1,4 +1,3 @@
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,9 +28,10 @@ def asked(place: Furnished, paths: RunPaths) -> list[Verb]:
     ("phase", "changes", "labels"),
     [
         (Phase.QUEUED, {}, ["Hold back", "Cancel"]),
+        (Phase.QUEUED, {"retry_at": now()}, ["Hold back", "Retry now", "Cancel"]),
         (Phase.STARTING, {}, ["Pause", "Cancel"]),
         (Phase.RUNNING, {}, ["Pause", "Checkpoint now", "Cancel"]),
-        (Phase.PAUSING, {}, ["Cancel"]),
+        (Phase.PAUSING, {}, ["Pausing…", "Cancel"]),
         (Phase.PAUSED, {}, ["Resume", "Cancel"]),
         (Phase.CANCELLING, {}, []),
         (Phase.COMPLETED, {}, []),
@@ -201,17 +201,12 @@ def test_a_queue_can_be_reordered_and_held_back(place: Furnished, open_page: Ope
 
 def test_each_waiting_run_says_why_it_waits(place: Furnished, open_page: Open) -> None:
     place.add_run("busy", Phase.QUEUED, position=1, reason="waits for GPU 0: <b>7.4 GiB</b> used")
-    place.add_run(
-        "unlucky",
-        Phase.QUEUED,
-        position=2,
-        retry_at=now() + timedelta(minutes=59, seconds=50),
-        reason="Killed.",
-    )
+    reason = "starts again in 28 s, as attempt 2 of 3"
+    place.add_run("unlucky", Phase.QUEUED, position=2, failure=KILLED, reason=reason)
     page = everything(open_page())
     assert "Waits for GPU 0\\:" in page
     assert "<b>" not in page
-    assert "Starts again in 59 min" in page
+    assert "Starts again in 28 s\\, as attempt 2 of 3\\. The training was killed" in page
 
 
 def test_paused_runs_stand_apart_with_their_reason_and_a_way_on(

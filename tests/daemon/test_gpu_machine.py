@@ -61,6 +61,7 @@ def test_a_trainer_sees_only_its_own_gpus(workspace: Workspace) -> None:
         attempt=2,
         config={"base_model": "./models/tiny", "datasets": [{"path": "./uploads/qa/train.jsonl"}]},
         gpu_uuids=("GPU-a", "GPU-b"),
+        ranks=2,
     )
     told = trainer_environment(start, {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0"})
     assert told["CUDA_VISIBLE_DEVICES"] == "GPU-a,GPU-b"

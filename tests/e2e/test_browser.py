@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from core.paths import CODE_ROOT, Workspace
-from core.run.phase import FINISHED
-from core.run.store import Store
+from core.run.phase import FINISHED, Verb
+from core.run.store import Run, Store
 from streamlit_app.guard import UNEXPECTED
+from streamlit_app.resumes import Resumes
 from tests.real import copy_starter, daemon, environment, wait_for
 from tests.supervision import phase, the_run
 from trainer.keeper import find_free_port
@@ -158,14 +159,43 @@ def test_a_dataset_is_uploaded_and_ready_to_train(
     assert len(workspace.dataset("colours").train.read_text().splitlines()) == 30
 
 
+def train(workspace: Workspace, name: str) -> Run:
+    """A run of the starter that trains for about a minute."""
+    preset = (CODE_ROOT / "configs" / "presets" / "starter-full.yaml").read_text()
+    Store(workspace).submit(name, preset.replace("name: starter", f"name: {name}"))
+    run = wait_for(lambda: the_run(workspace, name))
+    wait_for(lambda: phase(workspace, name) == "running")
+    return run
+
+
+def test_a_training_is_paused_by_a_click_and_goes_on_by_another(
+    page: Page, address: str, workspace: Workspace
+) -> None:
+    run = train(workspace, "to-pause")
+    page.goto(f"{address}/run?run={run.run_id}")
+    expect(page.locator(".live-plot .trace").first).to_be_visible(timeout=TRAINING_MS)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(badge(page, "Paused")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_text("Resume continues from there.")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    paused = Store(workspace).find_run(run.run_id)
+    assert paused and paused.checkpoints()
+
+    page.get_by_role("button", name="Resume").click()
+    expect(badge(page, "Running")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_text("attempt 2").first).to_be_visible()
+    expect(page.locator(".live-plot .trace").first).to_be_visible()
+    resumes = Resumes(run.paths.journal)
+    resumes.refresh()
+    assert resumes.resumed() == {2: paused.checkpoints()[-1]}
+    Store(workspace).request(run.run_id, Verb.CANCEL)
+    expect(badge(page, "Cancelled")).to_be_visible()
+
+
 def test_a_running_training_is_cancelled_after_a_question(
     page: Page, address: str, workspace: Workspace
 ) -> None:
-    preset = (CODE_ROOT / "configs" / "presets" / "starter-full.yaml").read_text()
-    store = Store(workspace)
-    store.submit("to-cancel", preset.replace("name: starter", "name: to-cancel"))
-    run = wait_for(lambda: the_run(workspace, "to-cancel"))
-    wait_for(lambda: phase(workspace, "to-cancel") == "running")
+    run = train(workspace, "to-cancel")
     page.goto(f"{address}/run?run={run.run_id}")
     page.get_by_role("button", name="Cancel").click()
     dialog = page.get_by_role("dialog")

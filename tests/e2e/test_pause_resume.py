@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from tests.real import copy_starter
 from tests.waiting import wait_until
 from tests.wishing import FILE as WISHES_FILE
 
-pytestmark = pytest.mark.slow
+# All cases are trained two at a time; the first test may wait for several.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROWS = 100
 BASE = {
@@ -63,7 +65,7 @@ class Training:
         return self.workspace.run(f"20260101-000000-{self.name}")
 
     def attempt(
-        self, wishes: dict[int, str] | None = None, resume: int = 0, shrinks: int = 0
+        self, wishes: dict[str, str] | None = None, resume: int = 0, shrinks: int = 0
     ) -> "Training":
         """Train, from the checkpoint of step `resume` on, until it ends by itself or by a wish."""
         self.paths.folder.mkdir(exist_ok=True)
@@ -72,15 +74,15 @@ class Training:
             output_dir=f"./runs/{self.paths.run_id}/output",
             prepared_dir="./runs/.prepared/rows",
             on_cpu=True,
-            resume_from=f"./runs/{self.paths.run_id}/output/checkpoint-{resume}" if resume else None,
+            resume_from=f"./runs/{self.paths.run_id}/output/checkpoint-{resume}"
+            if resume
+            else None,
             shrinks=shrinks,
         )
         config, _ = complete(self.asked, place)
         self.paths.axolotl_config.write_text(dump_yaml(config))
         save_json(self.paths.folder / WISHES_FILE, wishes or {})
-        start = Start(
-            self.paths, self.workspace.root, len(self.exits) + 1, config, (), self.ranks
-        )
+        start = Start(self.paths, self.workspace.root, len(self.exits) + 1, config, (), self.ranks)
         trainer = obtain_trainer(start)
         try:
             wait_until(lambda: not trainer.is_alive, timeout_s=200, pause_s=0.05)
@@ -128,12 +130,14 @@ def pair(workspace: Workspace, name: str, asked: dict[str, Any], ranks: int = 1)
 
 
 def train_lora(workspace: Workspace) -> Pair:
-    """Paused where an epoch ends, then killed; in the middle of what is logged, both times."""
+    """Paused where an epoch ends, then killed, both times between two logged losses."""
     asked = BASE | LORA | {"max_steps": 13, "num_epochs": 3, "logging_steps": 3}
     trainings = pair(workspace, "lora", asked | {"eval_strategy": "epoch"})
-    trainings.cut.attempt({5: "SIGUSR1"})
-    trainings.cut.attempt({7: "SIGUSR2", 8: "SIGKILL"}, resume=5)
+    trainings.cut.attempt({"5": "SIGUSR1"})
+    trainings.cut.attempt({"7": "SIGUSR2", "8": "SIGKILL"}, resume=5)
     trainings.cut.attempt(resume=7)
+    # As if it had been killed after its last checkpoint.
+    trainings.whole.attempt(resume=13)
     return trainings
 
 
@@ -141,11 +145,10 @@ def train_qlora(workspace: Workspace) -> tuple[Pair, Training]:
     """Paused in the middle of an epoch; from there on as it was, and with smaller batches."""
     asked = BASE | LORA | {"adapter": "qlora", "load_in_4bit": True, "lora_dropout": 0}
     trainings = pair(workspace, "qlora", asked | {"num_epochs": 2, "save_strategy": "no"})
-    trainings.cut.attempt({4: "SIGUSR1"})
+    trainings.cut.attempt({"4": "SIGUSR1"})
     shrunk = Training(workspace, "qlora-shrunk", trainings.cut.asked)
-    checkpoint = trainings.cut.paths.checkpoint(4)
-    shutil.copytree(checkpoint, shrunk.paths.checkpoint(4))
-    shrunk.attempt({10: "SIGUSR2"}, resume=4, shrinks=1)
+    shutil.copytree(trainings.cut.paths.checkpoint(4), shrunk.paths.checkpoint(4))
+    shrunk.attempt({"10": "SIGUSR2"}, resume=4, shrinks=1)
     trainings.cut.attempt(resume=4)
     return trainings, shrunk
 
@@ -154,22 +157,25 @@ def train_packed(workspace: Workspace) -> Pair:
     """Every weight, rows packed, paused in the second epoch."""
     packed = {"sample_packing": True, "sequence_len": 128, "micro_batch_size": 2}
     trainings = pair(workspace, "packed", BASE | packed | {"num_epochs": 2, "val_set_size": 0})
-    trainings.cut.attempt({8: "SIGUSR1"}).attempt(resume=8)
+    trainings.cut.attempt({"8": "SIGUSR1"}).attempt(resume=8)
     return trainings
 
 
 def train_dpo(workspace: Workspace) -> Pair:
+    """Preferences; asked to pause once more in the very last step."""
     data = [{"path": "./uploads/pairs.jsonl", "type": "chatml.intel", "split": "train"}]
     asked = BASE | LORA | {"rl": "dpo", "datasets": data, "num_epochs": 1, "val_set_size": 0}
     trainings = pair(workspace, "dpo", asked)
-    trainings.cut.attempt({3: "SIGUSR1"}).attempt(resume=3)
+    trainings.cut.attempt({"3": "SIGUSR1"}).attempt({"5": "SIGUSR1"}, resume=3)
     return trainings
 
 
 def train_ranks(workspace: Workspace) -> Pair:
-    asked = BASE | LORA | {"gradient_accumulation_steps": 1, "logging_steps": 2, "num_epochs": 2}
+    """Two processes, asked to pause in the evaluation after the first epoch."""
+    asked = BASE | LORA | {"gradient_accumulation_steps": 1, "num_epochs": 2}
+    asked |= {"eval_strategy": "epoch", "logging_steps": 4}
     trainings = pair(workspace, "ranks", asked, ranks=2)
-    trainings.cut.attempt({7: "SIGUSR1"}).attempt(resume=7)
+    trainings.cut.attempt({"after 5": "SIGUSR1"}).attempt(resume=6)
     return trainings
 
 
@@ -178,6 +184,8 @@ def train_to_nowhere(workspace: Workspace) -> Training:
     return Training(workspace, "nowhere", asked).attempt()
 
 
+Trained = dict[str, "Future[Any]"]
+
 CASES: dict[str, Callable[[Workspace], Any]] = {
     case.__name__: case
     for case in (train_packed, train_ranks, train_lora, train_qlora, train_dpo, train_to_nowhere)
@@ -185,9 +193,7 @@ CASES: dict[str, Callable[[Workspace], Any]] = {
 
 
 @pytest.fixture(scope="module")
-def trained(
-    starter: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, "Future[Any]"]]:
+def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """The trainings of all cases, two at a time, each on one core."""
     workspace = copy_starter(starter, tmp_path_factory.mktemp("ws"))
     make_data(workspace)
@@ -197,7 +203,7 @@ def trained(
 
 
 def make_data(workspace: Workspace) -> None:
-    """A hundred rows to tune on, and fifty-four pairs of a good and a bad answer."""
+    """A hundred rows to tune on, and ninety pairs of a good and a bad answer."""
     lines = (workspace.uploads / "capitals" / "train.jsonl").read_text().splitlines()[:ROWS]
     (workspace.uploads / "rows.jsonl").write_text("\n".join(lines) + "\n")
     rows = [row["messages"] for row in parse_json_lines(lines)]
@@ -208,7 +214,88 @@ def make_data(workspace: Workspace) -> None:
             "chosen": asked[-1]["content"],
             "rejected": other[-1]["content"],
         }
-        for asked, other in zip(rows[:54], rows[1:55], strict=True)
+        for asked, other in pairwise(rows[:91])
     ]
     text = "".join(json.dumps(pair) + "\n" for pair in pairs)
     (workspace.uploads / "pairs.jsonl").write_text(text)
+
+
+def the_same(trainings: Pair) -> None:
+    """Every number that was logged, and every byte of the result."""
+    assert trainings.whole.rows(), trainings.whole.log()
+    assert trainings.cut.steps("done"), trainings.cut.log()
+    assert trainings.cut.rows() == trainings.whole.rows()
+    assert trainings.cut.weights() == trainings.whole.weights()
+
+
+def test_a_lora_that_was_paused_and_killed_ends_as_if_it_had_not(trained: Trained) -> None:
+    trainings = trained["train_lora"].result()
+    the_same(trainings)
+    assert trainings.cut.steps("plan") == [0, 5, 7]
+    assert trainings.cut.steps("stopped") == [5]
+    assert trainings.cut.steps("checkpoint") == [5, 7, 10, 13]
+    assert [ending.get("asked", "no word") for ending in trainings.cut.exits] == [
+        "stop",
+        "no word",
+        None,
+    ]
+
+
+def test_a_run_killed_after_its_last_checkpoint_trains_no_step_too_many(trained: Trained) -> None:
+    whole = trained["train_lora"].result().whole
+    assert whole.steps("plan") == [0, 13]
+    assert whole.steps("done") == [13, 13]
+
+
+def test_the_step_being_trained_is_told(trained: Trained) -> None:
+    assert trained["train_lora"].result().cut.paths.beat.read_text() == "13"
+    assert trained["train_ranks"].result().cut.paths.beat.read_text() == "10"
+
+
+def test_a_qlora_goes_on_exactly_though_it_never_saves_by_itself(trained: Trained) -> None:
+    trainings, _ = trained["train_qlora"].result()
+    the_same(trainings)
+    assert trainings.cut.steps("checkpoint") == [4]
+
+
+def test_a_shrunk_run_goes_on_from_its_checkpoint_with_the_same_rows(trained: Trained) -> None:
+    trainings, shrunk = trained["train_qlora"].result()
+    rows = [row for row in trainings.whole.rows() if row["step"] > 4]
+    assert [row["step"] for row in shrunk.rows()] == [row["step"] for row in rows], shrunk.log()
+    for smaller, row in zip(shrunk.rows(), rows, strict=True):
+        assert smaller["loss"] == pytest.approx(row["loss"], rel=0.01)
+        for key in ("learning_rate", "trainable_tokens", "epoch"):
+            assert smaller[key] == row[key]
+    state = load_json(shrunk.paths.checkpoint(10) / "trainer_state.json")
+    assert state["train_batch_size"] == 3
+
+
+def test_packed_rows_come_in_the_same_order_after_a_pause(trained: Trained) -> None:
+    trainings = trained["train_packed"].result()
+    the_same(trainings)
+    assert trainings.cut.steps("stopped") == [8]
+
+
+def test_preferences_go_on_exactly_and_the_last_step_is_not_paused(trained: Trained) -> None:
+    trainings = trained["train_dpo"].result()
+    the_same(trainings)
+    assert trainings.cut.steps("stopped") == [3]
+    assert trainings.cut.exits[-1]["asked"] == "stop"
+
+
+def test_two_ranks_agree_on_a_pause_and_go_on_exactly(trained: Trained) -> None:
+    trainings = trained["train_ranks"].result()
+    the_same(trainings)
+    assert trainings.cut.steps("stopped") == [6]
+    assert {"optimizer.pt", "rng_state_0.pth", "rng_state_1.pth"} <= {
+        path.name for path in trainings.cut.paths.checkpoint(6).iterdir()
+    }
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_the_steps(trained: Trained) -> None:
+    nowhere = trained["train_to_nowhere"].result()
+    assert [row.get("not_finite", []) for row in nowhere.rows()][1:] == 3 * [["loss", "grad_norm"]]
+    (error,) = nowhere.entries("error")
+    assert error["kind"] == "NotFiniteLoss"
+    assert error["message"] == "the loss was not a finite number at steps 2, 3, 4"
+    assert nowhere.exits[0]["code"] == 1

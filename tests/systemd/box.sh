@@ -158,7 +158,7 @@ has_checkpoint() {
 # The newest attempt began at a checkpoint, not at the first step.
 resumed_from() {
   local step
-  step=$(sed -n 's/.*"event": "plan".*"step": \([0-9]*\).*/\1/p' "$root$(run_folder "$1")/journal.jsonl" | tail -1)
+  step=$(sed -n 's/.*"entry": "plan".*"step": \([0-9]*\).*/\1/p' "$root$(run_folder "$1")/journal.jsonl" | tail -1)
   ((${step:-0} > 0)) || fail "$1 began anew: $(tail -3 "$root$(run_folder "$1")/journal.jsonl")"
   ok "attempt $(field "$1" attempt) went on after step $step"
 }
@@ -200,7 +200,7 @@ unit_of() {
 }
 
 unit_pids() {
-  in_box runuser -u "$service" -- grep -l -s "$(unit_of "$1")" /proc/[0-9]*/cgroup || true
+  in_box bash -c "grep -l -s '/$(unit_of "$1")' /proc/[0-9]*/cgroup" || true
 }
 
 # As the service user, in what a process of it sees.

@@ -3,7 +3,7 @@
 # Needs root. Says `ok: ...` for each fact; ends with 1 at the first that does not hold, and with 77 where
 # no systemd can be booted. Takes two to four minutes.
 set -Eeuo pipefail
-trap 'echo "FAILED: $BASH_COMMAND" >&2' ERR
+trap 'echo "FAILED: $BASH_COMMAND (lines ${BASH_LINENO[*]})" >&2' ERR
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=tests/systemd/box.sh
@@ -17,7 +17,7 @@ test_installing() {
   ok "systemctl status says what runs: $(status_line)"
   wait_for "the page" 60 page_answers
   ok "the page answers"
-  in_box test "$(in_box stat -c %U:%G "$workspace/runs/queue")" = "alice:$service"
+  [[ $(in_box stat -c %U:%G "$workspace/runs/queue") == "alice:$service" ]] || fail "the queue is not shared"
   ok "the data belongs to its owner and is shared with the service"
 }
 
@@ -33,10 +33,10 @@ test_exposure() {
 test_sandbox() {
   local pid
   pid=$(trainer_pid long)
-  in_box test "$(in_box stat -c %U "/proc/$pid")" = "$service"
+  [[ $(in_box stat -c %U "/proc/$pid") == "$service" ]] || fail "a training runs as another user"
   in_box test -e /home/alice/diary
-  in_namespace "$pid" test ! -e /home/alice/diary
-  in_namespace "$pid" test -e "$workspace/core"
+  ! in_namespace "$pid" test -e /home/alice/diary || fail "a training sees its owner's home"
+  in_namespace "$pid" test -r "$workspace/core/paths.py"
   ok "a training sees the workspace, and nothing else of its owner's home"
   for path in "$workspace" "$workspace/core" /etc /usr /var/lib; do
     ! in_namespace "$pid" touch "$path/intruder" 2>/dev/null || fail "a training can write in $path"
@@ -50,7 +50,7 @@ test_disturbing_the_daemon() {
   wait_for "the training" 120 phase_is long running
   wait_for "its status line" 10 status_line_has long
   ok "a spec that the owner dropped trains; systemctl status says: $(status_line)"
-  in_box test -n "$(unit_pids long)"
+  [[ -n $(unit_pids long) ]] || fail "it is no unit of its own"
   ok "it is a unit of its own: $(unit_of long)"
   test_sandbox
   keeper=$(keeper_of long)
@@ -85,7 +85,7 @@ test_power() {
 test_cancelling() {
   drop cancelled 12 8
   wait_for "the training" 120 phase_is cancelled running
-  in_box test -n "$(unit_pids cancelled)"
+  [[ -n $(unit_pids cancelled) ]] || fail "it is no unit of its own"
   as_alice "echo 'verb: cancel' >'$(run_folder cancelled)/requests/1.yaml'"
   wait_for "the cancel" 60 phase_is cancelled cancelled
   [[ -z $(unit_pids cancelled) ]] || fail "left after the cancel: $(unit_pids cancelled)"
