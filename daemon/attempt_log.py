@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from core.log_text import clean_log
 
@@ -22,23 +23,23 @@ ERROR = re.compile(
 _FRAME = re.compile(r'\s*File ".*", line \d+|\s{4,}|Traceback \(most recent call last\)')
 
 
-def pick_attempt(text: str, attempt: int) -> list[str]:
+def pick_attempt(text: str, attempt: int) -> tuple[str, ...]:
     """The lines of the attempt in the end of a log that may hold several; none if it wrote none."""
     headers = list(HEADER.finditer(text))
     if not headers:
-        return clean_log(text).splitlines()
+        return tuple(clean_log(text).splitlines())
     if int(headers[-1][1]) != attempt:
-        return []
-    return clean_log(text[headers[-1].end() :]).splitlines()
+        return ()
+    return tuple(clean_log(text[headers[-1].end() :]).splitlines())
 
 
-def find_errors(lines: list[str]) -> list[tuple[str, str]]:
+def find_errors(lines: Sequence[str]) -> list[tuple[str, str]]:
     """Kind and words of every exception in the log, of whichever rank, in their order."""
     matches = (ERROR.match(RANK.sub("", line)) for line in lines)
     return [(match[1].rpartition(".")[2], match[2] or "") for match in matches if match]
 
 
-def choose_lines(lines: list[str], words: re.Pattern[str] | None) -> tuple[str, ...]:
+def choose_lines(lines: Sequence[str], words: re.Pattern[str] | None) -> tuple[str, ...]:
     """The decisive lines: errors and those with the words; for want of any, the last lines.
 
     Repeated ones are told once. The frames of tracebacks decide nothing.
@@ -50,14 +51,12 @@ def choose_lines(lines: list[str], words: re.Pattern[str] | None) -> tuple[str, 
     return _collapse(telling)[-MAX_LINES:] or _collapse(kept)[-LAST_LINES:]
 
 
-def _collapse(lines: list[str]) -> tuple[str, ...]:
+def _collapse(lines: Sequence[str]) -> tuple[str, ...]:
     """Each line once, where it stood last, with how often it stood there."""
     counts = Counter(lines)
     last = dict.fromkeys(reversed(lines))
     told = [(line, counts[line]) for line in reversed(last)]
-    return tuple(
-        _cap(line) + (f" ({times:,} times)" if times > 1 else "") for line, times in told
-    )
+    return tuple(_cap(line) + (f" ({times:,} times)" if times > 1 else "") for line, times in told)
 
 
 def _cap(line: str) -> str:

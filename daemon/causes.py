@@ -25,11 +25,15 @@ class Cause:
         return f"{self.kind}: {self.message}"
 
     @property
+    def first_line(self) -> str:
+        """The first line of its words; its kind when it has none."""
+        return self.message.strip().partition("\n")[0].rstrip(".: ") or self.kind
+
+    @property
     def own_words(self) -> str:
-        """Its first line, cut to a sentence's length."""
-        line = self.text.strip().rstrip(":").partition("\n")[0]
-        long = len(line) > MAX_OWN_CHARACTERS
-        return f"{line[: MAX_OWN_CHARACTERS - 1]}…" if long else line
+        """Its kind and its first line, cut to a sentence's length."""
+        line = f"{self.kind}: {self.first_line}" if self.message.strip() else self.kind
+        return line if len(line) <= MAX_OWN_CHARACTERS else f"{line[: MAX_OWN_CHARACTERS - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -64,17 +68,104 @@ def _rule(kind: FailureKind, words: str, sentence: str, stage: Stage | None = No
     return Rule(kind, re.compile(words, re.IGNORECASE), sentence, stage)
 
 
-_GPU_FULL = "The GPU ran out of memory."
-_HOST_FULL = "The machine ran out of memory."
-_SHARED_FULL = "The shared memory (/dev/shm), through which data is handed over, is full."
-_DISK_FULL = "The disk is full."
-_NOT_FOUND = "The model or the dataset is neither on this machine nor on the Hugging Face Hub."
-_OFFLINE = "The model or the dataset is not on this machine, and the Hub was not to be asked."
-_UNREACHABLE = "The Hugging Face Hub could not be reached."
-_NO_DATA = "The dataset cannot be found: {own}"
-_EMPTY = "The dataset is empty."
+HUB_RULES = (
+    _rule(
+        FailureKind.MODEL_GATED,
+        r"gated repo|GatedRepoError|is a gated|Access to \w+ \S+ is restricted",
+        "The model or the dataset is gated: its owner must let you in first.",
+    ),
+    _rule(
+        FailureKind.MODEL_NOT_FOUND,
+        r"OfflineModeIsEnabled|offline mode is enabled|outgoing traffic has been disabled",
+        "The model or the dataset is not on this machine, and the Hub may not be asked for it.",
+    ),
+    _rule(
+        FailureKind.MODEL_NOT_FOUND,
+        r"(?P<model>\S+) is not a local folder",
+        "The Hugging Face Hub knows no {model}, or shows it only to those who are logged in.",
+    ),
+    _rule(
+        FailureKind.MODEL_NOT_FOUND,
+        r"namespace/repo_name': '(?P<model>[^']+)'",
+        "{model} is neither a folder here nor the name of a model on the Hugging Face Hub.",
+    ),
+    _rule(
+        FailureKind.MODEL_NOT_FOUND,
+        r"does not appear to have (?:a file|files) named|Unrecognized model in"
+        r"|no file named \S+ found",
+        "The model is not complete ({own}).",
+    ),
+    _rule(
+        FailureKind.NETWORK,
+        r"Too Many Requests|Server error '5\d\d|5\d\d Server Error",
+        "The Hugging Face Hub refuses to answer for now.",
+    ),
+    _rule(
+        FailureKind.MODEL_GATED,
+        r"40[13] Client Error|Client error '40[13]",
+        "The Hugging Face Hub does not let this machine read the model or the dataset.",
+    ),
+    _rule(
+        FailureKind.NETWORK,
+        r"couldn't connect to|specific connection error|check your connection|Couldn't reach"
+        r"|client has been closed|Max retries exceeded|Connection (?:refused|aborted)"
+        r"|name resolution|Name or service not known|getaddrinfo failed|Network is unreachable"
+        r"|^(?:Connect|Read|Write|Pool)Timeout|^(?:Connect|Read|Proxy|RemoteProtocol|SSL)Error"
+        r"|IncompleteRead|RemoteDisconnected|LocalEntryNotFoundError|thrown while requesting",
+        "The Hugging Face Hub could not be reached.",
+    ),
+    _rule(
+        FailureKind.MODEL_NOT_FOUND,
+        r"Can't load (?:the|tokenizer|image|feature)|404 Client Error|Client error '404",
+        "The model or the dataset is neither on this machine nor on the Hugging Face Hub.",
+    ),
+)
+"""What goes wrong between here and the model or the dataset."""
+
+DATASET_RULES = (
+    _rule(
+        FailureKind.BAD_DATA,
+        r"^DatasetNotFoundError|Couldn't find any data file|Unable to find '"
+        r"|due to a misconfigured dataset path|no \w+ split found",
+        "The dataset cannot be found ({own}).",
+    ),
+    _rule(
+        FailureKind.BAD_DATA,
+        r"JSON parse error: (?P<what>.+?)\.? in row (?P<row>\d+)",
+        "After {row} good rows of the dataset comes one that is no valid JSON: {what}.",
+    ),
+    _rule(
+        FailureKind.BAD_DATA,
+        r"unhandled prompt tokenization strategy: (?P<type>\S+?)\.?(?:\s|$)",
+        "Axolotl knows no dataset `type` called {type}.",
+    ),
+    _rule(
+        FailureKind.BAD_DATA,
+        r"^KeyError: (?P<column>.+)",
+        "A row of the dataset has no {column}, which the dataset's `type` needs.",
+        Stage.DATASET,
+    ),
+    _rule(
+        FailureKind.BAD_DATA,
+        r"^StopIteration|corresponds to no data",
+        "The dataset is empty.",
+        Stage.DATASET,
+    ),
+    _rule(
+        FailureKind.BAD_DATA,
+        "",
+        "The dataset could not be laid out: a row does not fit the dataset's `type` ({own}).",
+        Stage.DATASET,
+    ),
+)
+"""What goes wrong with the rows themselves."""
 
 RULES: tuple[Rule, ...] = (
+    _rule(
+        FailureKind.KILLED,
+        r"^KeyboardInterrupt|^SystemExit: 0$",
+        "The training was interrupted from outside.",
+    ),
     _rule(
         FailureKind.GPU_MEMORY,
         r"out of memory\. Tried to allocate (?P<wanted>[\d.]+ \w+)\.\s+GPU \d+ has a total capacity"
@@ -84,75 +175,28 @@ RULES: tuple[Rule, ...] = (
     _rule(
         FailureKind.GPU_MEMORY,
         r"OutOfMemoryError|(?:CUDA|HIP)\b.*out of memory|(?:CUBLAS|CUDNN)_STATUS_ALLOC_FAILED",
-        _GPU_FULL,
+        "The GPU ran out of memory.",
     ),
     _rule(
         FailureKind.HOST_MEMORY,
         r"out of shared memory|insufficient shared memory|shared memory\(shm\) for file",
-        _SHARED_FULL,
+        "The shared memory (/dev/shm), through which rows are handed over, is full.",
     ),
     _rule(
         FailureKind.HOST_MEMORY,
         r"^_?(?:Array)?MemoryError|cannot allocate memory|can't allocate memory|std::bad_alloc"
         r"|Unable to allocate [\d.]+ \w+ for an array|unable to mmap memory",
-        _HOST_FULL,
+        "The machine ran out of memory.",
     ),
     _rule(
         FailureKind.DISK_FULL,
-        # Torch finds out by a position in the file that is not where it should be.
-        r"no space left on device|disk quota exceeded|os error 28|os error 122"
+        # Torch notices by a position in its file that is not where it should be.
+        r"no space left on device|disk quota exceeded|os error (?:28|122)\b"
         r"|PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+",
-        _DISK_FULL,
+        "The disk is full.",
     ),
     _rule(FailureKind.NAN_LOSS, r"^NotFiniteLoss: (?P<what>.+)", "Training went astray: {what}."),
-    _rule(
-        FailureKind.MODEL_GATED,
-        r"gated repo|GatedRepoError|is a gated|Access to \w+ \S+ is restricted",
-        "The model or the dataset is gated: its owner must let you in first.",
-    ),
-    _rule(
-        FailureKind.BAD_DATA,
-        r"^DatasetNotFoundError|Couldn't find any data file(?!.*cannot find the requested files)"
-        r"|Unable to find '|This could be due to a misconfigured dataset path|no \w+ split found",
-        _NO_DATA,
-    ),
-    _rule(
-        FailureKind.MODEL_NOT_FOUND,
-        r"OfflineModeIsEnabled|offline mode is enabled|outgoing traffic has been disabled",
-        _OFFLINE,
-    ),
-    _rule(
-        FailureKind.MODEL_NOT_FOUND,
-        r"is not a valid model identifier|RepositoryNotFoundError|EntryNotFoundError: 404"
-        r"|Repo id must be|HFValidationError|does not appear to have (?:a file|files) named"
-        r"|Unrecognized model in|no file named \S+ found in|is not a local folder",
-        "{own}",
-    ),
-    _rule(
-        FailureKind.NETWORK,
-        r"Too Many Requests|Server error '5\d\d|5\d\d Server Error",
-        "The Hugging Face Hub refused to answer for now.",
-    ),
-    _rule(
-        FailureKind.NETWORK,
-        r"(?:Client error '403|403 Client Error)(?!.*gated).*couldn't connect to"
-        r"|couldn't connect to|specific connection error(?!.*(?:401|403))|check your connection"
-        r"|client has been closed|Couldn't reach|Max retries exceeded|Connection (?:refused|aborted)"
-        r"|name resolution|Name or service not known|getaddrinfo failed|Network is unreachable"
-        r"|^(?:Connect|Read|Write|Pool)Timeout|^(?:Connect|Read|Proxy|RemoteProtocol|SSL)Error"
-        r"|IncompleteRead|RemoteDisconnected|LocalEntryNotFoundError",
-        _UNREACHABLE,
-    ),
-    _rule(
-        FailureKind.MODEL_GATED,
-        r"401 Client Error|403 Client Error|Client error '40[13]",
-        "The Hugging Face Hub does not let this machine read the model or the dataset.",
-    ),
-    _rule(
-        FailureKind.MODEL_NOT_FOUND,
-        r"Can't load (?:the|tokenizer|image|feature)|404 Client Error|Client error '404",
-        _NOT_FOUND,
-    ),
+    *HUB_RULES,
     _rule(
         FailureKind.OTHER,
         r"device-side assert|index out of range in self|srcIndex < srcSelectDimSize",
@@ -162,13 +206,13 @@ RULES: tuple[Rule, ...] = (
         FailureKind.OTHER,
         r"No CUDA GPUs are available|Torch not compiled with CUDA|Found no NVIDIA driver"
         r"|CUDA driver version is insufficient|busy or unavailable|CUDA unknown error",
-        "The GPU cannot be used: {own}",
+        "The GPU cannot be used ({own}).",
     ),
     _rule(
         FailureKind.CRASHED,
         r"CUDA error:|cudaError|(?:CUDNN|CUBLAS)_STATUS_\w+|cuda failure|GPU is lost"
         r"|fallen off the bus|device handle for GPU|uncorrectable ECC",
-        "The GPU or its driver failed: {own}",
+        "The GPU or its driver failed ({own}).",
     ),
     _rule(FailureKind.NETWORK, PEER_LOST.pattern, "One rank lost the others."),
     _rule(
@@ -181,46 +225,21 @@ RULES: tuple[Rule, ...] = (
         r"^(?:ImportError|ModuleNotFoundError): (?P<what>.+)",
         "The config asks for something that is not installed: {what}",
     ),
-    _rule(
-        FailureKind.BAD_DATA,
-        r"JSON parse error: (?P<what>.+?)\.? in row (?P<row>\d+)",
-        "After {row} good rows of the dataset comes one that is no valid JSON: {what}.",
-    ),
-    _rule(
-        FailureKind.BAD_DATA,
-        r"^KeyError: (?P<column>.+)",
-        "A row of the dataset has no {column}, which the dataset's `type` needs.",
-        Stage.DATASET,
-    ),
-    _rule(FailureKind.BAD_DATA, r"^StopIteration|corresponds to no data", _EMPTY, Stage.DATASET),
-    _rule(
-        FailureKind.BAD_DATA,
-        r"unhandled prompt tokenization strategy: (?P<type>\S+)\.",
-        "The dataset's `type` {type} is none that Axolotl knows.",
-    ),
-    _rule(
-        FailureKind.BAD_DATA,
-        "",
-        "The dataset could not be laid out: a row does not fit the dataset's `type`. ({own})",
-        Stage.DATASET,
-    ),
-    _rule(FailureKind.CONFIG, "^ValidationError", "Axolotl refused the config. ({own})"),
-    _rule(FailureKind.CONFIG, "", "Axolotl refused the config. ({own})", Stage.CONFIG),
-    _rule(FailureKind.OTHER, "", "The model could not be loaded. ({own})", Stage.MODEL),
-    _rule(
-        FailureKind.KILLED,
-        r"^(?:KeyboardInterrupt|SystemExit)",
-        "The training was interrupted from outside.",
-    ),
-    _rule(FailureKind.OTHER, "", "The training ended with an error: {own}"),
+    *DATASET_RULES,
+    _rule(FailureKind.CONFIG, r"^ValidationError", "Axolotl refused the config ({own})."),
+    _rule(FailureKind.CONFIG, "", "Axolotl refused the config ({own}).", Stage.CONFIG),
+    _rule(FailureKind.OTHER, "", "The model could not be loaded ({own}).", Stage.MODEL),
 )
-"""The first that fits is the one; the last fits everything."""
+"""The first that fits is the one: what is sure comes before what is likely."""
+
+
+ANY = _rule(FailureKind.OTHER, "", "The training ended with an error ({own}).")
 
 
 def find_rule(cause: Cause) -> tuple[Rule, str]:
-    """The rule for an exception, and its sentence."""
+    """The rule that an exception falls under, and its sentence."""
     for rule in RULES:
         match = rule.words.search(cause.text)
         if match and rule.stage in (None, cause.stage):
             return rule, rule.sentence.format(own=cause.own_words, **match.groupdict())
-    raise AssertionError("the last rule fits everything")
+    return ANY, ANY.sentence.format(own=cause.own_words)

@@ -1,5 +1,6 @@
 """How an attempt ended, judged from what it left behind."""
 
+import shutil
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from core.errors import RecordError, SpecError
 from core.files import load_json, read_tail
 from core.paths import RunPaths
+from core.process import boot_id
 from core.run.failure import Failure
 from core.run.journal import JournalReader
 from core.run.status import RunStatus
@@ -22,6 +24,8 @@ ARTEFACTS = (
     "pytorch_model.bin",
 )
 LOG_BYTES = 256 * 1024
+FULL_BYTES = 1024 * 1024
+"""With less than this free, nothing of a training can be written."""
 
 
 class Outcome(StrEnum):
@@ -70,6 +74,8 @@ def judge(paths: RunPaths, status: RunStatus, journal: JournalReader, hung: bool
             step=step,
             hung=hung,
             done=done is not None,
+            disk_full=is_disk_full(paths),
+            rebooted=was_rebooted(paths),
         )
     )
     return Ending(Outcome.FAILED, failure.sentence, step, failure)
@@ -103,3 +109,19 @@ def read_config(paths: RunPaths) -> dict[str, Any]:
         return load_yaml_mapping(paths.axolotl_config.read_bytes())
     except (OSError, SpecError):
         return {}
+
+
+def is_disk_full(paths: RunPaths) -> bool:
+    """Whether no room is left where the run writes."""
+    try:
+        return shutil.disk_usage(paths.folder).free < FULL_BYTES
+    except OSError:
+        return False
+
+
+def was_rebooted(paths: RunPaths) -> bool:
+    """Whether the machine was started anew since the last attempt began."""
+    try:
+        return load_json(paths.lock).get("boot_id") not in (None, boot_id())
+    except (OSError, RecordError):
+        return False

@@ -15,6 +15,7 @@ from daemon.guarding import Guarding
 from daemon.heartbeat import beat, tell
 from daemon.intake import take_specs
 from daemon.launch import Launcher
+from daemon.live_run import LiveRun
 from daemon.model_checks import ModelChecks
 from daemon.nvml import Gpu, Nvml
 from daemon.obey import Obedience
@@ -166,13 +167,23 @@ class Supervisor:
 
     def follow_runs(self) -> None:
         """Bring the status of every living run up to date; settle those that ended."""
+        errors = []
         for run in list(self.roster.live.values()):
-            run.end_if_hung(self.settings.hang_after_s)
-            ending = run.follow()
-            if ending:
-                delay_s = self.settings.retry_delay_s
-                following = decide_next(run.status, ending, run.spec, delay_s, now())
-                self.roster.settle(run, following)
+            try:
+                self._follow(run)
+            except Exception as error:
+                # The others are followed all the same.
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _follow(self, run: LiveRun) -> None:
+        run.end_if_hung(self.settings.hang_after_s)
+        ending = run.follow()
+        if ending:
+            delay_s = self.settings.retry_delay_s
+            following = decide_next(run.status, ending, run.spec, delay_s, now())
+            self.roster.settle(run, following)
 
     def guard_runs(self) -> None:
         """Pause what the disk, the heat or the hour forbids, and let go on what they do not."""

@@ -21,8 +21,15 @@ What it does is written in the run's `spec.yaml` under `run.owner`, word by word
 | `no-result`  | says done but saves nothing                                          |
 | `deaf`       | ignores SIGTERM, and wishes                                          |
 | `orphan`     | leaves a grandchild in a session of its own                          |
+| `nameless`   | leaves one there whose environment is empty                          |
+| `lingering`  | leaves one there that ignores SIGTERM and is stopped                 |
+| `breeding`   | leaves one there that starts children of its own all the time        |
+| `stopped`    | stops itself with SIGSTOP in step 2                                  |
 | `hang`       | trains until it is ended, with signs of life                         |
 | `freeze-N`   | in step N no sign of life any more, in the first attempt only        |
+
+Every process of it says in the run's `lives.jsonl` that it was born, in which attempt, and which
+others of the run were alive at that moment.
 """
 
 import json
@@ -31,7 +38,6 @@ import re
 import shutil
 import signal
 import struct
-import subprocess
 import sys
 import time
 import zipfile
@@ -40,6 +46,7 @@ from pathlib import Path
 from core.paths import RunPaths
 from core.run.phase import Stage
 from core.safe_yaml import load_yaml_mapping
+from tests.lives import ORPHANS, leave_orphan, tell_birth
 from trainer.journal import Journal, find_journal
 from trainer.wishes import WISHES
 
@@ -64,8 +71,8 @@ class FakeTrainer:
     def train(self) -> None:
         self.journal.stage(Stage.IMPORTS)
         time.sleep(self.number("slow", 0) / 1000)
-        if "orphan" in self.words:
-            leave_orphan(self.paths)
+        for word in ORPHANS.keys() & set(self.words):
+            leave_orphan(self.paths, self.journal.attempt, word)
         if "silent" in self.words:
             return
         self.journal.write("plugin")
@@ -112,6 +119,8 @@ class FakeTrainer:
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.is_first and step == self.number("freeze", 0):
             time.sleep(600)
+        if "stopped" in self.words and step == 2:
+            os.kill(os.getpid(), signal.SIGSTOP)
         if self.number("oom", 1 << 30) <= int(self.config.get("micro_batch_size", 1)):
             self.error("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB.")
         if "fail" in self.words:
@@ -180,20 +189,11 @@ def write_zip(path: Path) -> None:
         archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
 
 
-def leave_orphan(paths: RunPaths) -> None:
-    """A grandchild in a session of its own, whose parent is gone at once."""
-    script = "import time, pathlib, sys; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
-    marker = paths.folder / "orphan"
-    command = [sys.executable, "-c", script, str(marker)]
-    subprocess.run(["setsid", "--fork", *command], check=True, close_fds=True)
-    while not marker.exists():
-        time.sleep(0.01)
-
-
 def main() -> None:
     WISHES.listen()
     journal = find_journal()
     assert journal is not None, "started without a run"
+    tell_birth(journal.paths, journal.attempt)
     trainer = FakeTrainer(journal)
     if "deaf" in trainer.words:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,8 +1,9 @@
 """The thin parent of a training: `python -P -m trainer.keeper LOCK COMMAND ...`.
 
-It outlives the daemon, holds the run's lock (inherited: the descriptor LOCK) for as long as the
-training lives, and writes `exit.json` when it ended, so that the ending is known whoever else was
-away. It imports nothing heavy; which run and how many ranks, its environment says.
+It outlives the daemon, holds the run's lock for as long as the training lives, and writes
+`exit.json` when it ended, so that the ending is known whoever else was away. LOCK is a descriptor
+that it inherits, or `-` where it takes the lock itself. It imports nothing heavy; which run and how
+many ranks, its environment says.
 """
 
 import contextlib
@@ -20,7 +21,8 @@ from pathlib import Path
 
 from core.clock import now_text
 from core.files import save_json
-from core.lock import sign
+from core.lock import sign, take_lock
+from core.notify import notify, take_address
 from core.paths import RunPaths
 from core.process import boot_id, started_ticks
 from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
@@ -32,6 +34,7 @@ STOP_GRACE_S = 100.0
 
 KILL_GRACE_S = 10.0
 LONGEST_WAIT_S = 3600.0
+EXIT_BUSY = 75
 VMSTAT = Path("/proc/vmstat")
 
 PAUSE, SHUTDOWN = signal.SIGUSR1, signal.SIGTERM
@@ -152,6 +155,7 @@ def main(lock: int, command: list[str]) -> None:
     attempt = int(os.environ[ATTEMPT_VARIABLE])
     keeper = Keeper(command, lock, int(os.environ.get(RANKS_VARIABLE, "1")), paths.beat)
     sign_lock(lock, attempt)
+    notify(take_address(), "READY=1")
     adopt_orphans()
     started_at, oom_kills_before = now_text(), count_oom_kills()
     print(f"=== attempt {attempt}, {started_at}", flush=True)
@@ -169,6 +173,20 @@ def main(lock: int, command: list[str]) -> None:
             **usage(),
         },
     )
+
+
+def find_lock(word: str) -> int:
+    """The descriptor of the run's lock: the one inherited, or for `-` one taken now.
+
+    Ends the process where another holds the lock: the run is being trained already.
+    """
+    if word != "-":
+        return int(word)
+    lock = take_lock(RunPaths(Path(os.environ[RUN_FOLDER_VARIABLE])).lock)
+    if lock is None:
+        print("this run is being trained already", file=sys.stderr)
+        sys.exit(EXIT_BUSY)
+    return lock
 
 
 def unblock() -> None:
@@ -247,4 +265,4 @@ def usage() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(find_lock(sys.argv[1]), sys.argv[2:])

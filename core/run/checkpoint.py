@@ -46,13 +46,13 @@ def find_resume(output: Path) -> Resume:
     For a run of which no process lives: one that is being written looks damaged. Raises OSError
     when the disk fails.
     """
-    set_aside = []
+    set_aside: list[str] = []
     for step, folder in reversed(list_checkpoints(output)):
         trouble = find_trouble(folder)
         if not trouble:
             return Resume(folder, step, tuple(set_aside))
         name = quarantine(folder).name
-        set_aside.append(f"{trouble}; it was put aside as {name}, which may be deleted")
+        set_aside.append(f"{trouble}, so it was put aside as {name}, which may be deleted.")
     return Resume(None, 0, tuple(set_aside))
 
 
@@ -101,7 +101,7 @@ def _find_troubles(folder: Path) -> Iterator[str]:
 
 def _check_state(folder: Path, names: set[str]) -> Iterator[str]:
     if STATE not in names:
-        yield f"{folder.name} is unfinished: it has no {STATE}"
+        yield f"{folder.name} is unfinished (it has no {STATE})"
         return
     try:
         step = load_json(folder / STATE).get("global_step")

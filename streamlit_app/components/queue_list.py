@@ -10,7 +10,7 @@ from core.run.status import RunStatus
 from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components import run_link, verb_button
-from streamlit_app.display import model_text, plain
+from streamlit_app.display import VERB_ICONS, model_text, plain
 from streamlit_app.status_words import queue_text
 
 
@@ -37,7 +37,7 @@ def _show_run(run: Run, place: int) -> None:
 
 def _show_buttons(status: RunStatus, place: int, asked: Collection[Verb]) -> None:
     if place > 1:
-        _show_move(status, "Up", ":material/arrow_upward:", place - 1, asked)
+        _show_move(status, "Up", VERB_ICONS[Verb.MOVE], place - 1, asked)
     if place > 2:
         _show_move(status, "To front", ":material/vertical_align_top:", 1, asked)
     verb_button.show(status, Verb.PAUSE, asked, "tertiary")

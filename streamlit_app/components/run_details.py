@@ -50,7 +50,8 @@ def show_log(run: Run) -> None:
 
 def show_config(run: Run) -> None:
     """What was asked for, what the daemon changed, and what Axolotl was started with."""
-    changes = [change for event in _events(run) for change in event.changes]
+    # Each attempt makes most of them again.
+    changes = list(dict.fromkeys(change for event in _events(run) for change in event.changes))
     if changes:
         st.markdown("**What the daemon added or changed**")
         st.text("\n".join(f"• {change}" for change in changes))

@@ -74,7 +74,7 @@ def test_sources_have_short_names(source: str, model: str, dataset: str) -> None
 def test_every_phase_stage_and_verb_has_its_words() -> None:
     assert set(display.PHASE_COLORS) == set(display.PHASE_ICONS) == set(Phase)
     assert set(display.STAGE_WORDS) == set(Stage)
-    assert set(display.VERB_WORDS) == set(Verb)
+    assert set(display.VERB_WORDS) == set(display.VERB_ICONS) == set(Verb)
     assert display.stage_text("of the future") == "of the future"
     assert display.phase_of("of the future") is None
 

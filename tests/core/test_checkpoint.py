@@ -78,7 +78,7 @@ def test_a_whole_checkpoint_has_no_trouble(checkpoint: Path) -> None:
 DAMAGES = {
     "no state": (
         lambda c: (c / "trainer_state.json").unlink(),
-        "is unfinished: it has no trainer_",
+        "is unfinished (it has no trainer_",
     ),
     "half state": (
         lambda c: halve(c / "trainer_state.json"),
@@ -293,10 +293,10 @@ def test_damaged_checkpoints_are_put_aside_and_told(saved: Path, tmp_path: Path)
     found = find_resume(tmp_path)
     assert found.step == 40
     assert found.set_aside == (
-        "checkpoint-80 is unfinished: it has no trainer_state.json; it was put aside as "
-        "bad-checkpoint-80, which may be deleted",
-        "checkpoint-60 has no optimizer.pt; it was put aside as bad-checkpoint-60, which may be "
-        "deleted",
+        "checkpoint-80 is unfinished (it has no trainer_state.json), so it was put aside as "
+        "bad-checkpoint-80, which may be deleted.",
+        "checkpoint-60 has no optimizer.pt, so it was put aside as bad-checkpoint-60, which may "
+        "be deleted.",
     )
     # An older one than that which is chosen is nobody's concern.
     names = {path.name for path in tmp_path.iterdir()}

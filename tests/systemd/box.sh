@@ -59,13 +59,13 @@ leave() {
 }
 
 tell_state() {
+  local folder
   echo "--- after $SECONDS s, the daemon's last words:"
   in_box journalctl --no-pager --output cat --lines 30 --unit llm-trainer-daemon
-  for folder in "$root$workspace"/runs/*-*; do
-    echo "--- $folder"
-    cat "$folder/status.json"
-    tail -n 15 "$folder/train.log"
-  done
+  folder=$(printf '%s\n' "$root$workspace"/runs/*-* | tail -1)
+  echo "--- $folder"
+  cat "$folder/status.json"
+  tail -n 15 "$folder/train.log"
 }
 
 # Wait for a fact: its name, at most so many seconds, the command that holds when it does.
@@ -148,7 +148,7 @@ phase_is() {
 }
 
 attempt_is() {
-  [[ $(field "$1" attempt) == "$2" && $(field "$1" phase) == running ]]
+  phase_is "$1" running && [[ $(field "$1" attempt) == "$2" ]]
 }
 
 has_checkpoint() {

@@ -46,7 +46,7 @@ test_sandbox() {
 
 test_disturbing_the_daemon() {
   local keeper
-  drop long 12 8
+  drop long 8 8
   wait_for "the training" 120 phase_is long running
   wait_for "its status line" 10 status_line_has long
   ok "a spec that the owner dropped trains; systemctl status says: $(status_line)"
@@ -83,6 +83,7 @@ test_power() {
 }
 
 test_cancelling() {
+  in_box usermod -aG "$service" alice
   drop cancelled 12 8
   wait_for "the training" 120 phase_is cancelled running
   [[ -n $(unit_pids cancelled) ]] || fail "it is no unit of its own"
