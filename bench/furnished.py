@@ -33,7 +33,8 @@ def make_workspace(root: Path, finished: int = 0) -> Workspace:
 def spec_text(name: str) -> str:
     """The starter's preset, for the model and the data that are there."""
     spec = load_yaml_mapping(PRESET.read_bytes())
-    spec.pop("test_datasets")
+    for key in ("test_datasets", "eval_steps"):
+        spec.pop(key)
     spec |= {
         "run": {"name": name, "max_attempts": 1},
         "base_model": "./models/tiny",

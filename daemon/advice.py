@@ -6,6 +6,8 @@ from typing import Any
 
 from core.numbers import is_number, is_whole
 from core.run.failure import FailureKind
+from core.run.phase import Stage
+from daemon.causes import Cause
 
 OTHER_PROCESS = re.compile(
     r"Process (\d+) has ([\d.]+ \w+) memory in use\.(?=.*this process has)", re.S
@@ -13,17 +15,25 @@ OTHER_PROCESS = re.compile(
 """Torch names the others on the GPU before the training itself."""
 
 
-def advise(kind: FailureKind, config: dict[str, Any], text: str) -> str:
-    """One or two sentences; empty where nothing can be advised. `text` is the error's own."""
+MAX_GRAD_NORM = 1.0
+"""What Axolotl takes when the spec does not say."""
+
+
+def advise(kind: FailureKind, config: dict[str, Any], cause: Cause | None = None) -> str:
+    """One or two sentences; empty where nothing can be advised."""
+    if kind is FailureKind.GPU_MEMORY:
+        return _gpu_memory(config, cause or Cause("", ""))
     special = _SPECIAL.get(kind)
-    return special(config, text) if special else _ADVICE.get(kind, "")
+    return special(config) if special else _ADVICE.get(kind, "")
 
 
-def _gpu_memory(config: dict[str, Any], text: str) -> str:
-    others = ", ".join(f"process {pid} holds {size}" for pid, size in OTHER_PROCESS.findall(text))
+def _gpu_memory(config: dict[str, Any], cause: Cause) -> str:
+    found = OTHER_PROCESS.findall(cause.message)
+    others = ", ".join(f"process {pid} holds {size}" for pid, size in found)
     before = f"Others use this GPU as well ({others}): end them first. " if others else ""
-    tips = [*_smaller_batch(config), *_smaller_model(config)]
-    return f"{before}Try {_join(tips)}." if tips else before.strip()
+    in_evaluation = ["`eval_batch_size: 1`"] if cause.stage == Stage.EVALUATING else []
+    tips = [*in_evaluation, *_smaller_batch(config), *_smaller_model(config)]
+    return f"{before}Try {_join(tips)}."
 
 
 def _smaller_batch(config: dict[str, Any]) -> list[str]:
@@ -50,7 +60,7 @@ def _smaller_model(config: dict[str, Any]) -> list[str]:
     return ["a smaller base model"]
 
 
-def _host_memory(config: dict[str, Any], text: str) -> str:
+def _host_memory(config: dict[str, Any]) -> str:
     tips = ["ending other programs"]
     workers = config.get("dataloader_num_workers")
     tips.append(
@@ -62,7 +72,7 @@ def _host_memory(config: dict[str, Any], text: str) -> str:
     return f"Try {_join(tips)}."
 
 
-def _disk_full(config: dict[str, Any], text: str) -> str:
+def _disk_full(config: dict[str, Any]) -> str:
     limit = config.get("save_total_limit")
     kept = f" than {limit}" if is_whole(limit) else ""
     return (
@@ -71,13 +81,12 @@ def _disk_full(config: dict[str, Any], text: str) -> str:
     )
 
 
-def _not_finite(config: dict[str, Any], text: str) -> str:
+def _not_finite(config: dict[str, Any]) -> str:
     rate = config.get("learning_rate")
     tips = [
         f"a lower `learning_rate` than {rate}" if is_number(rate) else "a lower `learning_rate`"
     ]
-    if not config.get("max_grad_norm"):
-        tips.append("`max_grad_norm: 1.0`")
+    tips.append(f"a lower `max_grad_norm` than {config.get('max_grad_norm') or MAX_GRAD_NORM}")
     if not (config.get("warmup_steps") or config.get("warmup_ratio")):
         tips.append("some `warmup_steps`")
     if config.get("fp16"):
@@ -89,8 +98,7 @@ def _join(tips: list[str]) -> str:
     return tips[0] if len(tips) == 1 else f"{', '.join(tips[:-1])}, or {tips[-1]}"
 
 
-_SPECIAL: dict[FailureKind, Callable[[dict[str, Any], str], str]] = {
-    FailureKind.GPU_MEMORY: _gpu_memory,
+_SPECIAL: dict[FailureKind, Callable[[dict[str, Any]], str]] = {
     FailureKind.HOST_MEMORY: _host_memory,
     FailureKind.DISK_FULL: _disk_full,
     FailureKind.NAN_LOSS: _not_finite,
@@ -122,5 +130,9 @@ _ADVICE = {
         "Look at the end of the log for what it did last. If a step may well take so long, raise "
         "`hang_after_s` in configs/settings.yaml."
     ),
+    FailureKind.VANISHED: (
+        "If nobody switched the machine off, look into its own log (`journalctl -b -1 -e`)."
+    ),
+    FailureKind.OTHER: "Look into the log for what led to it.",
     FailureKind.NO_RESULT: "Look at the end of the log for what was done instead of saving.",
 }

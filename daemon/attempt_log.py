@@ -56,8 +56,9 @@ def _collapse(lines: Sequence[str]) -> tuple[str, ...]:
     counts = Counter(lines)
     last = dict.fromkeys(reversed(lines))
     told = [(line, counts[line]) for line in reversed(last)]
-    return tuple(_cap(line) + (f" ({times:,} times)" if times > 1 else "") for line, times in told)
+    return tuple(cap(line) + (f" ({times:,} times)" if times > 1 else "") for line, times in told)
 
 
-def _cap(line: str) -> str:
+def cap(line: str) -> str:
+    """The line, cut when it is too long to be read."""
     return line if len(line) <= MAX_CHARACTERS else f"{line[: MAX_CHARACTERS - 1]}…"

@@ -35,18 +35,25 @@ class Cause:
         line = f"{self.kind}: {self.first_line}" if self.message.strip() else self.kind
         return line if len(line) <= MAX_OWN_CHARACTERS else f"{line[: MAX_OWN_CHARACTERS - 1]}…"
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Its kind and words as a log would have them."""
+        return tuple(line for line in self.text.rstrip(": ").splitlines() if line.strip())
+
 
 @dataclass(frozen=True)
 class Rule:
     """If the words are in an exception, it is of this kind; a stage limits where.
 
-    The sentence may name groups of the words, and `own` for the exception's first line.
+    The sentence may name groups of the words, and `own` for the exception's first line. Without
+    `advice` that of the kind holds.
     """
 
     kind: FailureKind
     words: re.Pattern[str]
     sentence: str
     stage: Stage | None = None
+    advice: str = ""
 
 
 PEER_LOST = re.compile(
@@ -64,8 +71,10 @@ HELPER_DIED = re.compile(
 """What the training says when a process that loads its data has died."""
 
 
-def _rule(kind: FailureKind, words: str, sentence: str, stage: Stage | None = None) -> Rule:
-    return Rule(kind, re.compile(words, re.IGNORECASE), sentence, stage)
+def _rule(
+    kind: FailureKind, words: str, sentence: str, stage: Stage | None = None, advice: str = ""
+) -> Rule:
+    return Rule(kind, re.compile(words, re.IGNORECASE), sentence, stage, advice)
 
 
 HUB_RULES = (
@@ -123,16 +132,20 @@ HUB_RULES = (
 """What goes wrong between here and the model or the dataset."""
 
 DATASET_RULES = (
-    _rule(
-        FailureKind.BAD_DATA,
-        r"^DatasetNotFoundError|Couldn't find any data file|Unable to find '"
-        r"|due to a misconfigured dataset path|no \w+ split found",
-        "The dataset cannot be found ({own}).",
+    *(
+        _rule(FailureKind.BAD_DATA, words, "There is no dataset {path}, or none that can be read.")
+        for words in (
+            r"^DatasetNotFoundError: Dataset '(?P<path>[^']+)'",
+            r"Couldn't find any data file at (?P<path>\S+?)\.?(?:\s|$)",
+            r"Unable to find '(?P<path>[^']+)'",
+            r"due to a misconfigured dataset path \((?P<path>[^)]+)\)",
+        )
     ),
     _rule(
         FailureKind.BAD_DATA,
         r"JSON parse error: (?P<what>.+?)\.? in row (?P<row>\d+)",
         "After {row} good rows of the dataset comes one that is no valid JSON: {what}.",
+        advice="Correct the row. In a file of more than 10 MiB the rows are counted within a part.",
     ),
     _rule(
         FailureKind.BAD_DATA,
@@ -181,6 +194,7 @@ RULES: tuple[Rule, ...] = (
         FailureKind.HOST_MEMORY,
         r"out of shared memory|insufficient shared memory|shared memory\(shm\) for file",
         "The shared memory (/dev/shm), through which rows are handed over, is full.",
+        advice="Try `dataloader_num_workers: 0`, or make /dev/shm larger.",
     ),
     _rule(
         FailureKind.HOST_MEMORY,
@@ -201,12 +215,14 @@ RULES: tuple[Rule, ...] = (
         FailureKind.OTHER,
         r"device-side assert|index out of range in self|srcIndex < srcSelectDimSize",
         "The data holds a token for which the model has no place.",
+        advice="Check that the tokenizer is the model's own, and any tokens that the spec adds.",
     ),
     _rule(
         FailureKind.OTHER,
         r"No CUDA GPUs are available|Torch not compiled with CUDA|Found no NVIDIA driver"
         r"|CUDA driver version is insufficient|busy or unavailable|CUDA unknown error",
         "The GPU cannot be used ({own}).",
+        advice="See whether `nvidia-smi` finds it; a new driver needs a restart of the machine.",
     ),
     _rule(
         FailureKind.CRASHED,
@@ -214,11 +230,18 @@ RULES: tuple[Rule, ...] = (
         r"|fallen off the bus|device handle for GPU|uncorrectable ECC",
         "The GPU or its driver failed ({own}).",
     ),
-    _rule(FailureKind.NETWORK, PEER_LOST.pattern, "One rank lost the others."),
+    _rule(
+        FailureKind.NETWORK,
+        PEER_LOST.pattern,
+        "One rank lost the others.",
+        advice="Look into the log for the rank that fell silent first.",
+    ),
     _rule(
         FailureKind.CRASHED,
         HELPER_DIED.pattern,
         "A process that loads the data for the training died.",
+        advice="If it happens again, `dataloader_num_workers: 0` and `dataset_num_proc: 1` do "
+        "without such processes.",
     ),
     _rule(
         FailureKind.CONFIG,

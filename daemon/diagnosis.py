@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core.log_text import clean_log
 from core.run.failure import Failure, FailureKind
 from daemon.advice import advise
-from daemon.attempt_log import choose_lines, find_errors
+from daemon.attempt_log import MAX_LINES, cap, choose_lines, find_errors
 from daemon.causes import ANY, HELPER_DIED, PEER_LOST, Cause, find_rule
 
 CRASH_SIGNALS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS"})
@@ -21,6 +22,7 @@ HOST_FULL = "The machine ran out of memory, and the kernel killed a process of t
 REBOOTED = "The machine lost power or was restarted during the training."
 VANISHED = "The training vanished without a trace: it was killed together with its keeper."
 NO_WORD = "The training ended early without a word and left no result."
+SLOW_ADVICE = "It can go on from its last checkpoint; with a smaller `save_steps` less is lost."
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What happened, and the words by which the lines that tell of it are known."""
+    """What happened, the words by which the lines that tell of it are known, what to try."""
 
     kind: FailureKind
     sentence: str
     words: re.Pattern[str] | None = None
+    advice: str = ""
 
 
 def diagnose(evidence: Evidence) -> Failure:
@@ -72,8 +75,8 @@ def diagnose(evidence: Evidence) -> Failure:
     verdict = _judge_cause(cause, evidence) if cause else _judge_exit(evidence)
     lines = choose_lines(evidence.lines, verdict.words)
     if cause and not any(cause.first_line in line for line in lines):
-        lines = (*lines, cause.own_words)
-    advice = advise(verdict.kind, evidence.config, cause.text if cause else "")
+        lines = (*lines, *map(cap, cause.lines))[-MAX_LINES:]
+    advice = verdict.advice or advise(verdict.kind, evidence.config, cause)
     return Failure(verdict.kind, verdict.sentence, advice, lines, evidence.step)
 
 
@@ -99,7 +102,7 @@ def _parse_error(error: dict[str, Any] | None) -> Cause | None:
     if error is None:
         return None
     kind, message, stage = (str(error.get(key) or "") for key in ("kind", "message", "stage"))
-    return Cause(kind or "Error", message, stage)
+    return Cause(kind or "Error", clean_log(message), stage)
 
 
 def _is_of_peers(cause: Cause) -> bool:
@@ -119,7 +122,7 @@ def _judge_cause(cause: Cause, evidence: Evidence) -> Verdict:
         return Verdict(FailureKind.HOST_MEMORY, HOST_FULL, HELPER_DIED)
     rule, sentence = find_rule(cause)
     words = rule.words if rule.words.pattern else re.compile(re.escape(cause.kind))
-    return Verdict(rule.kind, sentence, words)
+    return Verdict(rule.kind, sentence, words, rule.advice)
 
 
 def _judge_exit(evidence: Evidence) -> Verdict:
@@ -148,7 +151,8 @@ def _judge_signal(evidence: Evidence) -> Verdict:
     if name in CRASH_SIGNALS:
         return _judge_crash(evidence)
     if (evidence.exit or {}).get("asked"):
-        return Verdict(FailureKind.KILLED, f"The training did not stop in time ({name}).")
+        sentence = f"The training did not stop in time and was killed ({name})."
+        return Verdict(FailureKind.KILLED, sentence, advice=SLOW_ADVICE)
     return Verdict(FailureKind.KILLED, f"The training was killed from outside ({name}).")
 
 
@@ -160,7 +164,7 @@ def _judge_crash(evidence: Evidence) -> Verdict:
         if CRASH_WORDS.search(line):
             rule, sentence = find_rule(Cause(evidence.signal, line.strip()))
             if rule is not ANY:
-                return Verdict(rule.kind, sentence, CRASH_WORDS)
+                return Verdict(rule.kind, sentence, CRASH_WORDS, rule.advice)
     sentence = (
         f"The training crashed ({evidence.signal}): a fault in a library, the driver or the "
         "hardware."

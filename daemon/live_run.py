@@ -25,7 +25,7 @@ RECENT_BYTES = 64 * 1024
 AT_WORK = frozenset({Stage.TRAINING, Stage.EVALUATING, Stage.SAVING})
 """Stages in which signs of life follow each other; loading may take its time in silence."""
 
-PAUSE_WAITS = {
+PAUSE_WAITS: dict[str, str] = {
     Stage.TRAINING: "saving a checkpoint at the end of this step",
     Stage.EVALUATING: "waiting for the evaluation to end",
     Stage.SAVING: "saving a checkpoint",
@@ -125,18 +125,18 @@ class LiveRun:
             self.status = records.record_stage(self.paths, self.status, str(stage["stage"]))
         if checkpoint and self.status.latest_checkpoint != checkpoint["path"]:
             self._update(latest_checkpoint=str(checkpoint["path"]), resumable=True)
-        if self.status.phase is Phase.PAUSING and self.status.reason != (
-            wait := self._pause_wait()
-        ):
-            self._update(reason=wait)
+        if self.status.phase is Phase.PAUSING and not self.status.held_by:
+            self._tell_pause_wait()
 
-    def _pause_wait(self) -> str:
-        """What the pause waits for now."""
-        wait = PAUSE_WAITS.get(Stage(self.status.stage)) if self.status.stage else None
+    def _tell_pause_wait(self) -> None:
+        """Bring the reason to what the pause waits for now."""
+        wait = PAUSE_WAITS.get(self.status.stage)
         evaluation = self.journal.last("evaluation")
         if evaluation and self.status.stage == Stage.EVALUATING:
-            return f"{wait} ({evaluation['done']:,} of {evaluation['total']:,} batches)"
-        return wait or self.status.reason
+            total = f" of {evaluation['total']:,}" if evaluation["total"] else ""
+            wait = f"{wait} ({evaluation['done']:,}{total} batches)"
+        if wait and wait != self.status.reason:
+            self._update(reason=wait)
 
     def _read_metrics(self) -> None:
         lines, self.metrics_offset = read_complete_lines(self.paths.metrics, self.metrics_offset)

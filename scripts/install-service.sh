@@ -23,7 +23,7 @@ check_values() {
   local path
   user_exists || [[ $user == "$SERVICE_USER" ]] ||
     fail "There is no user $user. Name another one in LLM_TRAINER_USER."
-  [[ $port =~ ^[1-9][0-9]{3,4}$ ]] && ((port >= 1024 && port <= 65535)) ||
+  [[ $port =~ ^[1-9][0-9]{3,4}$ && $port -ge 1024 && $port -le 65535 ]] ||
     fail "LLM_TRAINER_PORT must be a number from 1024 to 65535, not '$port'."
   for path in "$code_root" "$workspace"; do
     check_path "$path"
@@ -97,7 +97,7 @@ fill() {
   text=${text//@HOME@/"$SERVICE_HOME"}
   text=${text//@TOKENS@/"$TOKENS"}
   text=${text//@USER@/"$user"}
-  text=${text//@UID@/"$(id -u -- "$user" 2>/dev/null)"}
+  text=${text//@UID@/"$(id -u -- "$user" 2>/dev/null || true)"}
   text=${text//@PORT@/"$port"}
   printf '%s\n' "$text"
 }
@@ -141,7 +141,7 @@ check_no_other_daemon() {
 check_no_foreign_trainings() {
   local lock
   for lock in "$workspace"/runs/*/.lock; do
-    [[ -e $lock ]] && ! flock -n -s "$lock" true || continue
+    if [[ ! -e $lock ]] || flock -n -s "$lock" true; then continue; fi
     user_exists && has_trainings "$user" && continue
     fail "A training of another user is under way: $(dirname "$lock"). Cancel it, or wait for its end."
   done

@@ -11,7 +11,10 @@ from core.files import append_json_line, parse_json_lines
 from core.paths import RunPaths
 from core.process import is_same, started_ticks
 
-BIRTH = "import os, pathlib, signal, sys, time\npathlib.Path(sys.argv[1]).write_text(f'{os.getpid()} ')\n"
+BIRTH = """
+import os, pathlib, signal, sys, time
+pathlib.Path(sys.argv[1]).write_text(f'{os.getpid()} ')
+"""
 SLEEP = "time.sleep(600)\n"
 ORPHANS = {
     "orphan": SLEEP,

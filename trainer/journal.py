@@ -9,6 +9,7 @@ from typing import Any
 from core.clock import now_text
 from core.files import append_json_line
 from core.paths import RunPaths
+from core.run.journal import JournalReader
 from core.run.phase import Stage
 from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 
@@ -16,7 +17,7 @@ from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 class Journal:
     """Writes the entries that `core.run.journal` describes, for one attempt of one run.
 
-    Of several processes that train together only the first speaks.
+    Of several processes that train together only the first speaks, errors aside.
     """
 
     def __init__(self, paths: RunPaths, attempt: int, speaks: bool = True) -> None:
@@ -31,13 +32,21 @@ class Journal:
         self.write("stage", stage=stage.value)
 
     def fail(self, kind: str, message: str) -> None:
-        """An exception ended the attempt, in the stage that began last."""
-        self.write("error", kind=kind, message=message, stage=self._stage)
+        """An exception ended the attempt, in the stage that began last. Any process may say so.
+
+        Of several the first is kept: the others only tell that they lost their peer.
+        """
+        said = JournalReader(self.paths.journal, self.attempt)
+        said.refresh()
+        if said.last("error") is None:
+            self._append("error", kind=kind, message=message, stage=self._stage)
 
     def write(self, entry: str, **fields: Any) -> None:
         """Append one entry."""
-        if not self.speaks:
-            return
+        if self.speaks:
+            self._append(entry, **fields)
+
+    def _append(self, entry: str, **fields: Any) -> None:
         record = {"at": now_text(), "attempt": self.attempt, "entry": entry, **fields}
         append_json_line(self.paths.journal, record)
 

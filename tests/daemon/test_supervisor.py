@@ -169,9 +169,9 @@ def test_the_same_file_name_twice_makes_two_runs(workspace: Workspace, store: St
 @pytest.mark.parametrize(
     ("behaviour", "ending", "words"),
     [
-        ("fail", "failed", "GPU ran out of memory"),
-        ("silent", "failed", "exit code 0"),
-        ("no-result", "failed", "holds no model"),
+        ("fail", "failed", "the data is not what it says"),
+        ("silent", "failed", "without a word"),
+        ("no-result", "failed", "left no model"),
     ],
 )
 def test_only_a_result_on_disk_counts_as_completed(
