@@ -52,6 +52,25 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(folder: Path) -> None:
+    """Make a folder and all files in it durable, as they are now."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            _sync_file(path)
+    sync_folder(folder)
+    sync_folder(folder.parent)
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def save_json(path: Path, record: dict[str, Any], mode: int = 0o644, durable: bool = True) -> None:
     """Replace a JSON record; refuses NaN, which browsers cannot read back."""
     write_whole(path, json.dumps(record, indent=1, allow_nan=False) + "\n", mode, durable)

@@ -29,17 +29,19 @@ SLOW_ADVICE = "It can go on from its last checkpoint; with a smaller `save_steps
 class Evidence:
     """What is known of an attempt that failed: plain values, as they were found.
 
-    `error` is the journal's, `exit` the keeper's record, `lines` the end of the attempt's log,
-    `config` what Axolotl was started with, and `step` the one that was being trained.
+    `error` and `stage` are the journal's last, `exit` the keeper's record, `lines` the end of the
+    attempt's log, `config` what Axolotl was started with, `step` the one that was being trained,
+    and `result_trouble` what is wrong with the model of a training that came to its end.
     """
 
     error: dict[str, Any] | None = None
     exit: dict[str, Any] | None = None
     lines: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
+    stage: str = ""
     step: int | None = None
     hung: bool = False
-    done: bool = False
+    result_trouble: str = ""
     disk_full: bool = False
     rebooted: bool = False
 
@@ -86,16 +88,16 @@ def _find_cause(evidence: Evidence) -> Cause | None:
     None when it was no exception that ended it. What a rank says of the end of another is no cause
     where a better one can be found.
     """
-    if evidence.done:
+    if evidence.result_trouble:
         return None
     told = _parse_error(evidence.error)
     if told and not _is_of_peers(told):
         return _with_request(told, evidence.lines)
-    logged = [Cause(kind, words) for kind, words in find_errors(evidence.lines)]
-    if told:
-        first = next((cause for cause in logged if not _is_of_peers(cause)), None)
-        return None if evidence.hung else first or (None if evidence.signal else told)
-    return logged[-1] if logged and evidence.code else None
+    logged = [Cause(kind, words, evidence.stage) for kind, words in find_errors(evidence.lines)]
+    others = [cause for cause in logged if not _is_of_peers(cause)]
+    if told and not evidence.hung:
+        return others[0] if others else (None if evidence.signal else told)
+    return (others or logged)[-1] if logged and evidence.code and not evidence.hung else None
 
 
 def _parse_error(error: dict[str, Any] | None) -> Cause | None:
@@ -127,8 +129,9 @@ def _judge_cause(cause: Cause, evidence: Evidence) -> Verdict:
 
 def _judge_exit(evidence: Evidence) -> Verdict:
     """What the end itself tells when no exception does."""
-    if evidence.done:
-        return Verdict(FailureKind.NO_RESULT, "The training ran to its end but left no model.")
+    if evidence.result_trouble:
+        sentence = f"The training ran to its end, but {evidence.result_trouble}."
+        return Verdict(FailureKind.NO_RESULT, sentence)
     if evidence.hung:
         where = f" in step {evidence.step:,}" if evidence.step is not None else ""
         return Verdict(FailureKind.HUNG, f"The training hung{where} and was ended.")

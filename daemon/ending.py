@@ -9,6 +9,7 @@ from core.errors import RecordError, SpecError
 from core.files import load_json, read_tail
 from core.paths import RunPaths
 from core.process import boot_id
+from core.run.damage import find_damage
 from core.run.failure import Failure
 from core.run.journal import JournalReader
 from core.run.status import RunStatus
@@ -52,14 +53,16 @@ class Ending:
 def judge(paths: RunPaths, status: RunStatus, journal: JournalReader, hung: bool = False) -> Ending:
     """The truth about an attempt whose processes are gone; `hung` if that is why they were ended.
 
-    Completed needs both the trainer's own last word and the artefact on disk: the exit code alone
-    proves nothing, since Axolotl leaves with 0 when it is interrupted.
+    Completed needs both the trainer's own last word and a whole model on disk: the exit code alone
+    proves nothing, since Axolotl leaves with 0 when it is interrupted. Raises OSError when the
+    disk fails.
     """
     begun = journal.last("plan") is not None
     step = read_step(paths) if begun else None
     done, stopped = journal.last("done"), journal.last("stopped")
     record = find_exit(paths, status.attempt)
-    if done and has_artefact(paths):
+    trouble = find_result_trouble(paths) if done else ""
+    if done and not trouble:
         return Ending(Outcome.COMPLETED, f"trained {done['step']:,} steps", step)
     if stopped:
         return Ending(Outcome.STOPPED, f"at step {stopped['step']:,}", step)
@@ -71,9 +74,10 @@ def judge(paths: RunPaths, status: RunStatus, journal: JournalReader, hung: bool
             exit=record,
             lines=pick_attempt(read_tail(paths.log, LOG_BYTES), status.attempt),
             config=read_config(paths),
+            stage=str((journal.last("stage") or {}).get("stage", "")),
             step=step,
             hung=hung,
-            done=done is not None,
+            result_trouble=trouble,
             disk_full=is_disk_full(paths),
             rebooted=was_rebooted(paths),
         )
@@ -81,9 +85,16 @@ def judge(paths: RunPaths, status: RunStatus, journal: JournalReader, hung: bool
     return Ending(Outcome.FAILED, failure.sentence, step, failure)
 
 
-def has_artefact(paths: RunPaths) -> bool:
-    """Whether the final adapter or model is there."""
-    return any((paths.output / name).is_file() for name in ARTEFACTS)
+def find_result_trouble(paths: RunPaths) -> str:
+    """What is wrong with the final adapter or model; empty when it is there and whole."""
+    found = [paths.output / name for name in ARTEFACTS if (paths.output / name).is_file()]
+    if not found:
+        return "it left no model"
+    for path in [*found, *sorted(paths.output.glob("model-*.safetensors"))]:
+        damage = find_damage(path)
+        if damage:
+            return f"{path.name} {damage}"
+    return ""
 
 
 def find_exit(paths: RunPaths, attempt: int) -> dict[str, Any] | None:

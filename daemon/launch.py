@@ -39,10 +39,10 @@ class Launcher:
         resume = find_resume(paths.output)
         if resume.set_aside and resume.checkpoint is None:
             raise CheckpointError(" ".join(resume.set_aside))
-        place = self._place(chosen, resume, on_cpu=not gpus, ranks=ranks)
+        place = self._place(chosen, resume, on_cpu=not gpus)
         config, changes = complete(chosen.spec.axolotl, place)
         write_whole(paths.axolotl_config, dump_yaml(config))
-        status = begun(chosen.status, gpus)
+        status = begun(chosen.status, gpus, resume)
         told = [*resume.set_aside, *map(str, changes)]
         status = records.record_move(paths, status, Phase.STARTING, _reason(status, resume), told)
         status = records.record_stage(paths, status, Stage.SPAWN)
@@ -59,7 +59,7 @@ class Launcher:
             records.record_move(start.paths, status, Phase.QUEUED, reason)
             raise
 
-    def _place(self, chosen: Waiting, resume: Resume, on_cpu: bool, ranks: int) -> Place:
+    def _place(self, chosen: Waiting, resume: Resume, on_cpu: bool) -> Place:
         root = self.workspace.root
         prepared = self.workspace.prepared / prepared_key(chosen.spec.axolotl, root, self.hasher)
         checkpoint = resume.checkpoint
@@ -68,12 +68,11 @@ class Launcher:
             prepared_dir=_relative(prepared, root),
             on_cpu=on_cpu,
             resume_from=_relative(checkpoint, root) if checkpoint else None,
-            ranks=ranks,
             shrinks=chosen.status.shrinks,
         )
 
 
-def begun(status: RunStatus, gpus: tuple[Gpu, ...]) -> RunStatus:
+def begun(status: RunStatus, gpus: tuple[Gpu, ...], resume: Resume) -> RunStatus:
     """The status of a run whose next attempt begins now."""
     at = now()
     return replace(
@@ -85,6 +84,8 @@ def begun(status: RunStatus, gpus: tuple[Gpu, ...]) -> RunStatus:
         attempt_started_at=at,
         retry_at=None,
         failure=None,
+        latest_checkpoint=resume.checkpoint.name if resume.checkpoint else "",
+        resumable=resume.checkpoint is not None,
     )
 
 

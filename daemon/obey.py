@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from core.errors import SpecError, TrainerUIError
+from core.errors import PhaseError, SpecError, TrainerUIError
 from core.files import load_json
 from core.run.phase import LIVE, Phase
 from core.run.status import RunStatus, from_record
@@ -28,15 +28,14 @@ class Obedience:
         self.clock = clock
 
     def obey(self, run_id: str, request: Request) -> None:
-        """Do what is wished, or say in the log why not."""
+        """Do what is wished, or log why not. Raises OSError when it cannot be written down."""
         try:
             status = self._status(run_id)
             problem = problem_with(request.verb, status)
             if problem:
-                log.warning("run %s: %s", run_id, problem)
-                return
+                raise PhaseError(problem)
             getattr(self, f"_{request.verb}")(status, request)
-        except TrainerUIError as error:
+        except (FileNotFoundError, TrainerUIError) as error:
             log.warning("run %s: `%s` is not possible: %s", run_id, request.verb, error)
 
     def _status(self, run_id: str) -> RunStatus:

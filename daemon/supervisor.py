@@ -3,7 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from core.clock import now
 from core.paths import Workspace
@@ -30,6 +31,8 @@ from daemon.trainer_process import Start, TrainerProcess, obtain_trainer
 from daemon.watch import Watch
 
 log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 BEAT_INTERVAL_S = 1.0
 LOOK_INTERVAL_S = 5.0
@@ -157,25 +160,20 @@ class Supervisor:
         if self.is_woken or self._is_time_to_look():
             run_ids = [paths.run_id for paths in self.workspace.run_folders()]
             self.looked_at = self.clock()
-        for run_id in run_ids:
-            for request in self.requests.find(self.workspace.run(run_id)):
-                self.obedience.obey(run_id, request)
-                request.path.unlink(missing_ok=True)
+        for_each(run_ids, self._obey)
+
+    def _obey(self, run_id: str) -> None:
+        for request in self.requests.find(self.workspace.run(run_id)):
+            self.obedience.obey(run_id, request)
+            # After the status tells of it: whoever asked can then see what became of the wish.
+            request.path.unlink(missing_ok=True)
 
     def _is_time_to_look(self) -> bool:
         return self.clock() - self.looked_at >= LOOK_INTERVAL_S
 
     def follow_runs(self) -> None:
         """Bring the status of every living run up to date; settle those that ended."""
-        errors = []
-        for run in list(self.roster.live.values()):
-            try:
-                self._follow(run)
-            except Exception as error:
-                # The others are followed all the same.
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        for_each(list(self.roster.live.values()), self._follow)
 
     def _follow(self, run: LiveRun) -> None:
         run.end_if_hung(self.settings.hang_after_s)
@@ -211,3 +209,15 @@ class Supervisor:
 
     def _used_gpus(self) -> list[int]:
         return [index for run in self.roster.live.values() for index in run.status.gpus]
+
+
+def for_each(items: Iterable[Item], action: Callable[[Item], None]) -> None:
+    """Do it for every item, whatever happens with another; then raise the first error."""
+    errors = []
+    for item in items:
+        try:
+            action(item)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

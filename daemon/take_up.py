@@ -67,7 +67,7 @@ class TakeUp:
     def _read(self, paths: RunPaths) -> RunStatus:
         try:
             return from_record(load_json(paths.status))
-        except RecordError as error:
+        except (IsADirectoryError, RecordError) as error:
             log.error("%s; it is made again from the run's events", error)
             rank = next_rank(self.roster.waiting)
             return records.rebuild(paths, self._spec_or_name(paths), rank)

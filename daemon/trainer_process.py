@@ -3,12 +3,13 @@
 `obtain_trainer` is the one place where a trainer comes from: today a fresh process per attempt.
 """
 
+import contextlib
 import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VA
 from core.spec.sources import data_sources, is_local, local_data_files, names_hub
 
 SMALL_DATA_BYTES = 8 * 1024 * 1024
+KEEPER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
+"""What a keeper is told by; one that comes before it listens must not end it."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def keep(start: Start, command: list[str]) -> TrainerProcess:
 
 def _spawn_keeper(start: Start, lock: int, command: list[str]) -> "subprocess.Popen[bytes]":
     keeper_command = [sys.executable, "-P", "-m", "trainer.keeper", str(lock), *command]
-    with start.paths.log.open("ab") as log_file:
+    with start.paths.log.open("ab") as log_file, signals_kept(KEEPER_SIGNALS):
         return subprocess.Popen(
             keeper_command,
             cwd=start.root,
@@ -142,6 +145,16 @@ def _spawn_keeper(start: Start, lock: int, command: list[str]) -> "subprocess.Po
             start_new_session=True,
             pass_fds=[lock],
         )
+
+
+@contextlib.contextmanager
+def signals_kept(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Processes started meanwhile keep these signals until they are ready to take them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def never_started(paths: RunPaths, status: RunStatus) -> bool:

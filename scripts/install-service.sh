@@ -5,7 +5,7 @@
 # They run as the system user llm-trainer, made when missing, who can write the data folders of the
 # workspace and nothing else of it. Taken from the environment: LLM_TRAINER_USER (another user, who
 # must exist), LLM_TRAINER_WORKSPACE (default: this folder) and LLM_TRAINER_PORT (default: 8501), as in
-# sudo LLM_TRAINER_PORT=9000 make install-service
+# sudo LLM_TRAINER_PORT=9000 make install-service. Tokens (HF_TOKEN=...) go into /etc/llm-trainer.env.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -164,7 +164,7 @@ make_user() {
 
 # The data belongs to the owner of the checkout and, through its group, to the service as well.
 share_data() {
-  local folder group folders
+  local folder group folders foreign
   group=$(id -gn "$user")
   [[ -e $workspace ]] || install -d -o "$owner" -g "$(id -g "$owner")" "$workspace"
   if [[ ! -e $workspace/configs ]]; then
@@ -176,9 +176,10 @@ share_data() {
   done
   if [[ $user == "$owner" || $user == root ]]; then return; fi
   readarray -d '' folders < <(data_folders "$workspace")
-  chgrp -R -h "$group" "${folders[@]}"
-  chmod -R g+rwX "${folders[@]}"
-  find "${folders[@]}" -type d -exec chmod g+s {} +
+  # What the service made is left alone: a training may be changing it right now.
+  foreign=("${folders[@]}" ! -user "$user" ! -type l)
+  find "${foreign[@]}" -exec chgrp "$group" {} + -exec chmod g+rwX {} +
+  find "${foreign[@]}" -type d -exec chmod g+s {} +
 }
 
 put_in_place() {
@@ -224,9 +225,11 @@ explain_and_fail() {
 }
 
 tell_about_group() {
-  if [[ $user == "$owner" || $user == root || $owner == root ]]; then return; fi
+  local group
+  group=$(id -gn "$user")
+  if [[ $user == root || $owner == root || " $(id -nG "$owner") " == *" $group "* ]]; then return; fi
   echo "Specs can be dropped into $workspace/runs/queue as before. To read what the services write, join"
-  echo "their group and log in anew: sudo usermod -aG $(id -gn "$user") $owner"
+  echo "their group and log in anew: sudo usermod -aG $group $owner"
 }
 
 write_to=

@@ -28,8 +28,15 @@ manager_drop_in() {
   printf 'user@%s.service.d/llm-trainer.conf' "$1"
 }
 
-has_trainings() {
-  pgrep -u "$1" -f 'trainer\.keeper' >/dev/null
+# The keepers of the trainings under way in the workspace: pids, one a line.
+keepers() {
+  local lock pid
+  for lock in "$1"/runs/*/.lock; do
+    if [[ ! -e $lock ]] || flock -n -s "$lock" true; then continue; fi
+    pid=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$lock")
+    # The pid of a keeper that was killed may be another's by now.
+    if grep -qs trainer.keeper "/proc/$pid/cmdline"; then echo "$pid"; fi
+  done
 }
 
 # The paths of the data folders that are there, wherever links lead.

@@ -16,9 +16,16 @@ stop_units() {
   systemctl disable --now --quiet "${UNITS[1]}" "${UNITS[0]}" || true
 }
 
-# Ends the service user's own manager, and with it the trainings.
+stop_trainings() {
+  local pids
+  readarray -t pids < <(keepers "$1")
+  [[ ${#pids[@]} == 0 ]] && return
+  echo "Waiting for ${#pids[@]} of the trainings to save a checkpoint, two minutes at most ..."
+  kill -TERM "${pids[@]}"
+  timeout 130 tail --quiet --follow /dev/null "${pids[@]/#/--pid=}" || true
+}
+
 stop_user_manager() {
-  if has_trainings "$1"; then echo "Waiting for the training under way to save a checkpoint ..."; fi
   loginctl disable-linger "$1" || true
   systemctl stop "user@$(id -u "$1").service"
 }
@@ -46,12 +53,14 @@ uninstall() {
   user=$(installed User=)
   workspace=$(installed 'Environment="LLM_TRAINER_WORKSPACE=')
   workspace=${workspace%\"}
+  workspace=${workspace//%%/%}
   drop_in=$(manager_drop_in "$(id -u "$user")")
   if systemd_runs; then
     stop_units
+    stop_trainings "$workspace"
     [[ ! -e $UNIT_FOLDER/$drop_in ]] || stop_user_manager "$user"
   fi
-  give_data_back "$user" "${workspace//%%/%}"
+  give_data_back "$user" "$workspace"
   remove_files "$drop_in"
   if systemd_runs; then systemctl daemon-reload; fi
 }

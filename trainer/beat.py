@@ -20,7 +20,8 @@ class Beat:
     def step(self, step: int) -> None:
         """The step begins."""
         if self._file is None:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            self._file = os.open(self.path, flags, 0o644)
         # In place: steps only grow, so a reader never meets the end of an older one.
         os.pwrite(self._file, str(step).encode(), 0)
 

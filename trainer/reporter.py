@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_utils import has_length
 
+from core.files import sync_tree
 from core.run.phase import Stage
 from trainer.beat import Beat
 from trainer.journal import Journal
@@ -108,6 +110,8 @@ class RunReporter(TrainerCallback):
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         path = f"checkpoint-{state.global_step}"
+        # Every rank has written to it. Unflushed, it would be lost in a power cut half a minute on.
+        sync_tree(Path(args.output_dir) / path)
         self.journal.write("checkpoint", step=state.global_step, path=path)
         self.journal.stage(Stage.TRAINING)
 

@@ -10,6 +10,7 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+from core.files import sync_tree
 from core.run.phase import Stage
 from trainer.journal import Journal, find_journal
 from trainer.long_imports import long_imports
@@ -42,6 +43,7 @@ def train(journal: Journal) -> None:
     reporter = find_reporter()
     do_train(cfg, TrainerCliArgs())
     if reporter.trained:
+        sync_tree(journal.paths.output)
         journal.write("done", step=reporter.last_step)
 
 

@@ -23,6 +23,7 @@ NEEDED_JSON = (STATE, "adapter_config.json", "config.json", "tokens_state.json",
 """What is read at a resume; the tokenizer's files, for one, are not."""
 
 RNG = re.compile(r"rng_state_([0-9]+)\.pth")
+LOSSES = re.compile(r"losses_([0-9]+)\.json")
 SHARDED = re.compile(r"(?:pytorch_model_fsdp|optimizer)_[0-9]+")
 SHARDED_OPTIMIZER = re.compile(r"optimizer_[0-9]+")
 DEEPSPEED = re.compile(r"global_step[0-9]+")
@@ -166,16 +167,20 @@ def _find_missing_optimizer(names: set[str]) -> Iterator[str]:
 
 
 def _find_missing_rng(names: set[str]) -> Iterator[str]:
-    """One state, or one for each of at least two ranks; how many there were is not written."""
+    """One state, or one for each of at least two ranks, of which each also left its losses."""
     if "rng_state.pth" in names:
         return
-    ranks = {int(match[1]) for name in names if (match := RNG.fullmatch(name))}
-    if not ranks:
+    found, ranks = _ranks(RNG, names), _ranks(LOSSES, names)
+    if not found and len(ranks) < 2:
         yield "rng_state.pth"
         return
-    for rank in range(max(2, max(ranks) + 1)):
-        if rank not in ranks:
+    for rank in range(max(2, max(found | ranks) + 1)):
+        if rank not in found:
             yield f"rng_state_{rank}.pth"
+
+
+def _ranks(pattern: re.Pattern[str], names: set[str]) -> set[int]:
+    return {int(match[1]) for name in names if (match := pattern.fullmatch(name))}
 
 
 def _list_files(folder: Path) -> list[Path]:

@@ -59,7 +59,6 @@ class Place:
     prepared_dir: str
     on_cpu: bool
     resume_from: str | None = None
-    ranks: int = 1
     shrinks: int = 0
 
 

@@ -223,6 +223,10 @@ def test_the_random_state_of_every_rank_is_needed(checkpoint: Path) -> None:
     assert find_trouble(checkpoint) == "checkpoint-60 has no rng_state_1.pth"
     shutil.copy(first, checkpoint / "rng_state_1.pth")
     assert find_trouble(checkpoint) == ""
+    # Every rank of ours leaves its losses before anything else.
+    for rank in range(4):
+        save_json(checkpoint / f"losses_{rank}.json", {"ranks": 4})
+    assert find_trouble(checkpoint) == "checkpoint-60 has no rng_state_3.pth"
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])

@@ -495,9 +495,9 @@ def test_an_error_is_the_cause_even_if_the_process_then_hung_at_its_exit() -> No
 
 
 def test_a_training_that_says_done_but_saved_nothing_has_no_result() -> None:
-    failure = diagnose(Evidence(exit=end(0), done=True))
+    failure = diagnose(Evidence(exit=end(0), result_trouble="it left no model"))
     assert failure.kind is FailureKind.NO_RESULT
-    assert "left no model" in failure.sentence
+    assert failure.sentence == "The training ran to its end, but it left no model."
 
 
 def test_a_full_disk_explains_an_end_that_could_not_be_written_down() -> None:
@@ -619,6 +619,13 @@ def test_an_endless_or_coloured_message_becomes_readable_lines() -> None:
     assert failure.lines[0].startswith("ValueError: red xxx")
     assert len(failure.lines[0]) == 300
     assert len(failure.sentence) < 300
+
+
+def test_the_error_of_a_rank_that_keeps_no_journal_is_understood_by_the_stage() -> None:
+    log = ("KeyError: 'text'", f"RuntimeError: {PEER_CLOSED}")
+    failure = diagnose(Evidence(exit=end(1), lines=log, stage="dataset"))
+    assert failure.kind is FailureKind.BAD_DATA
+    assert "no 'text'" in failure.sentence
 
 
 def advice(message: str = "CUDA out of memory.", **config: Any) -> str:

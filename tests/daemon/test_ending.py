@@ -14,6 +14,7 @@ from core.run.failure import FailureKind
 from core.run.journal import JournalReader
 from core.run.status import RunStatus
 from daemon.ending import Ending, Outcome, find_exit, judge
+from tests.fake_trainer import write_weights
 
 ATTEMPT = 2
 
@@ -45,7 +46,7 @@ def leave(paths: RunPaths, code: int | None = 0, signal: str | None = None, **mo
 
 
 def save_model(paths: RunPaths) -> None:
-    (paths.output / "adapter_model.safetensors").write_bytes(b"x")
+    write_weights(paths.output / "adapter_model.safetensors")
 
 
 def end(paths: RunPaths, hung: bool = False) -> Ending:
@@ -62,6 +63,18 @@ def test_completed_needs_the_last_word_and_the_model(paths: RunPaths) -> None:
     assert end(paths).failure.kind is FailureKind.NO_RESULT
     save_model(paths)
     assert end(paths) == Ending(Outcome.COMPLETED, "trained 60 steps", 60)
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "model-00002-of-00002.safetensors"])
+@pytest.mark.parametrize("content", [b"", bytes(500), b"torn"])
+def test_a_model_that_is_damaged_is_no_result(paths: RunPaths, name: str, content: bytes) -> None:
+    train(paths, 60)
+    write(paths, "done", step=60)
+    save_model(paths)
+    (paths.output / name).write_bytes(content)
+    ending = end(paths)
+    assert (ending.outcome, ending.failure.kind) == (Outcome.FAILED, FailureKind.NO_RESULT)
+    assert f"but {name} is " in ending.reason
 
 
 @pytest.mark.parametrize("record", [{"code": None, "signal": "SIGKILL"}, {"asked": "stop"}, None])
@@ -152,6 +165,14 @@ def test_the_error_of_this_attempt_is_told_with_its_lines_and_advice(paths: RunP
     assert failure.kind is FailureKind.GPU_MEMORY
     assert failure.lines == ("torch.OutOfMemoryError: CUDA out of memory.",)
     assert "`micro_batch_size: 2` instead of 4" in failure.advice
+
+
+def test_an_error_that_only_the_log_has_is_understood_by_the_stage(paths: RunPaths) -> None:
+    write(paths, "stage", stage="dataset")
+    with paths.log.open("a") as log:
+        log.write("KeyError: 'instruction'\n")
+    leave(paths, 1)
+    assert end(paths).failure.kind is FailureKind.BAD_DATA
 
 
 def test_of_a_huge_log_only_the_end_is_read(paths: RunPaths) -> None:

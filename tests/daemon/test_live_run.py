@@ -11,6 +11,7 @@ from core.lock import take_lock
 from core.paths import RunPaths
 from core.run.phase import Phase
 from core.run.status import RunStatus
+from core.spec.run_spec import RunSpec
 from daemon import live_run
 from daemon.live_run import LiveRun
 from daemon.trainer_process import TrainerProcess
@@ -26,7 +27,7 @@ def test_the_time_left_counts_down_between_log_events(
         row = {"at": to_text(at + timedelta(seconds=10 * step)), "attempt": 1, "step": step}
         append_json_line(paths.metrics, {**row, "total_steps": 100, "loss": 1.0})
     status = RunStatus("a", "a", at, at, phase=Phase.RUNNING, attempt=1)
-    run = LiveRun(paths, status, TrainerProcess(paths))
+    run = LiveRun(paths, status, RunSpec("a", {}), TrainerProcess(paths))
 
     monkeypatch.setattr(live_run, "now", lambda: at + timedelta(seconds=20))
     run.follow()

@@ -5,7 +5,7 @@
 | I3 | every record that a reader opens is whole                                                    |
 | I4 | a run moves as the table of moves allows; what is completed or cancelled stays so            |
 | I5 | no process of a run lives that is waiting, paused or finished                                |
-| I6 | the daemon lives and completes one more good spec: `Scene.prove_alive`                       |
+| I6 | the daemon lives and completes one more good spec: `Scene.check`                             |
 """
 
 import threading
@@ -162,18 +162,27 @@ def find_moves(paths: RunPaths, crashes: int) -> Iterator[str]:
             lost += 1
             if lost > crashes or not any(after in MOVES[between] for between in MOVES[before]):
                 yield f"I4: {paths.run_id} went from {before} to {after}"
-    status = from_record(load_json(paths.status)) if paths.status.exists() else None
-    if status and phases and status.phase is not phases[-1] and lost >= crashes:
-        yield f"I4: {paths.run_id} is {status.phase}, its last event tells {phases[-1]}"
+    phase = _phase(paths)
+    if phase and phases and phase is not phases[-1] and lost >= crashes:
+        yield f"I4: {paths.run_id} is {phase}, its last event tells {phases[-1]}"
 
 
 def find_survivors(paths: RunPaths) -> Iterator[str]:
     """I5: found by their mark, and those that have lost it by what they said at their birth."""
-    if not paths.status.exists() or from_record(load_json(paths.status)).phase in LIVE:
+    phase = _phase(paths)
+    if phase is None or phase in LIVE:
         return
     left = {*living(paths), *(life.pid for life in read_lives(paths) if life.goes_on)}
     if left:
         yield f"I5: {paths.run_id} does not live, but its processes {sorted(left)} do"
+
+
+def _phase(paths: RunPaths) -> Phase | None:
+    """Where the run is; None when that cannot be read, which is told on its own."""
+    try:
+        return from_record(load_json(paths.status)).phase
+    except (OSError, RecordError):
+        return None
 
 
 def _records(path: Path) -> list[dict]:

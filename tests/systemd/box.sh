@@ -163,12 +163,13 @@ resumed_from() {
   ok "attempt $(field "$1" attempt) went on after step $step"
 }
 
-step_of() {
-  grep -c . "$root$(run_folder "$1")/metrics.jsonl" || true
+# How often the run has told of its progress.
+count_metrics() {
+  cat "$root$(run_folder "$1")/metrics.jsonl" 2>/dev/null | wc -l
 }
 
-steps_exceed() {
-  (($(step_of "$1") > $2))
+has_more_metrics_than() {
+  (($(count_metrics "$2") > $1))
 }
 
 # The keeper as the run's lock names it: pid and start, in one word.
@@ -180,7 +181,7 @@ keeper_of() {
 
 goes_on() {
   wait_for "the status line after $3" 20 status_line_has "$1"
-  wait_for "steps after $3" 60 steps_exceed "$1" "$(step_of "$1")"
+  wait_for "steps after $3" 60 has_more_metrics_than "$(count_metrics "$1")" "$1"
   [[ $(keeper_of "$1") == "$2" ]] || fail "$3 gave the run another keeper"
   [[ $(field "$1" attempt) == 1 && $(field "$1" phase) == running ]] || fail "$3 moved the run"
   in_box test -d "/proc/${2%@*}" || fail "$3 ended the keeper"

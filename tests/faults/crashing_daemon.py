@@ -1,0 +1,105 @@
+"""Forks daemons that kill themselves right before their k-th change of a file or process.
+
+`python -P -m tests.faults.crashing_daemon` reads lines `WORKSPACE K` and forks a daemon for each, a
+second after the other: loading the daemon's code anew would take longer than all it does. It says
+the daemon's pid, and how it ended. K of 0 kills never; then the operations are listed in the
+workspace as `operations.txt` once the daemon was told to end.
+"""
+
+import fcntl
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core.paths import CODE_ROOT, WORKSPACE_VARIABLE
+from tests.faults.fake_daemon import supervise
+
+CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+AUDITED = {
+    "os.rename",
+    "os.mkdir",
+    "os.remove",
+    "os.rmdir",
+    "os.truncate",
+    "os.link",
+    "os.symlink",
+    "os.utime",
+    "os.chmod",
+    "subprocess.Popen",
+}
+NOT_AUDITED = ((os, "write"), (os, "fsync"), (signal, "pidfd_send_signal"))
+OPERATIONS = "operations.txt"
+
+
+class Countdown:
+    """Counts operations, and kills this process before the one that it was told."""
+
+    def __init__(self, kill_at: int) -> None:
+        self.kill_at = kill_at
+        self.done: list[str] = []
+
+    def count(self, operation: str) -> None:
+        """The operation is about to happen."""
+        self.done.append(operation)
+        if len(self.done) == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """What Python tells before it does something."""
+        changes = event in AUDITED
+        if event == "open":
+            changes = bool(arguments[2] & CHANGES) and "/dev/" not in str(arguments[0])
+        if event == "fcntl.flock":
+            changes = bool(arguments[1] & fcntl.LOCK_EX)
+        if event == "os.mkdir":
+            changes = not Path(arguments[0]).exists()
+        if changes:
+            self.count(f"{event} {arguments[0]}")
+
+    def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, counted: what Python does not tell of."""
+
+        def call(*arguments: Any) -> Any:
+            self.count(name)
+            return function(*arguments)
+
+        return call
+
+
+def be_daemon(root: Path, kill_at: int) -> None:
+    """Supervise the workspace in this process, which does not return."""
+    log = os.open(root / "runs" / "daemon.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for descriptor in (1, 2):
+        os.dup2(log, descriptor)
+    os.environ |= {WORKSPACE_VARIABLE: str(root), "PYTHONPATH": str(CODE_ROOT)}
+    countdown = Countdown(kill_at)
+    for module, name in NOT_AUDITED:
+        setattr(module, name, countdown.counted(name, getattr(module, name)))
+    sys.addaudithook(countdown.audit)
+    code = supervise()
+    done = list(countdown.done)
+    (root / OPERATIONS).write_text("\n".join(done))
+    os._exit(code)
+
+
+def serve() -> None:
+    """Fork a daemon for each line of the standard input, and wait for its end."""
+    for line in sys.stdin:
+        root, kill_at = line.rsplit(maxsplit=1)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                be_daemon(Path(root), int(kill_at))
+            except BaseException:
+                traceback.print_exc()
+            os._exit(70)
+        print(pid, flush=True)
+        print(os.waitpid(pid, 0)[1], flush=True)
+
+
+if __name__ == "__main__":
+    serve()
