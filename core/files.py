@@ -64,7 +64,10 @@ def sync_tree(folder: Path) -> None:
 
 
 def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # gone meanwhile
     try:
         os.fsync(descriptor)
     finally:

@@ -20,6 +20,7 @@ from daemon.nvml import Gpu, GpuReading
 from daemon.read_ahead import ReadAhead
 from daemon.roster import Roster
 from daemon.sandbox import SandboxKeeper
+from daemon.units import unit_is_active
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ class Dispatch:
                 sandbox.stop("a training needed its GPU; ask again to run it on the CPU")
             elif not self.read_ahead.has_read(lane.run):
                 self.roster.set_reasons({lane.run.run_id: "reading its dataset"})
+            elif self._lives_on(lane.run):
+                self.roster.set_reasons({lane.run.run_id: "waits for its last attempt to end"})
             elif not self._start(lane, gpus):
                 return
 
@@ -110,9 +113,12 @@ class Dispatch:
         if left_s > 0:
             which = f"attempt {status.retries + 1} of {run.spec.max_attempts}"
             return f"starts again in {left_s:.0f} s, as {which}"
-        if status.attempt and is_locked(self.roster.workspace.run(run.run_id).lock):
-            return "a process of its last attempt is still alive"
         return self.guarding.find_obstacle(run)
+
+    def _lives_on(self, run: Waiting) -> bool:
+        """Whether something of an earlier attempt is left, if only the name of its unit."""
+        paths = self.roster.workspace.run(run.run_id)
+        return run.status.attempt > 0 and (is_locked(paths.lock) or unit_is_active(run.run_id))
 
     def _taken_by(self) -> dict[int, RunStatus]:
         runs = [run.status for run in self.roster.live.values()]

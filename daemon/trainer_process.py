@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,10 @@ from core.run.phase import Phase
 from core.run.status import RunStatus
 from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
 from core.spec.sources import data_sources, is_local, local_data_files, names_hub
+from daemon.units import can_make_units, start_unit, unit_is_active
 
 SMALL_DATA_BYTES = 8 * 1024 * 1024
+UNIT_STARTS_WITHIN_S = 10.0
 KEEPER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
 """What a keeper is told by; one that comes before it listens must not end it."""
 
@@ -42,7 +45,10 @@ class Start:
 
 @dataclass
 class TrainerProcess:
-    """The living trainer of a run, whether this daemon started it or an earlier one."""
+    """The living trainer of a run, whether this daemon started it or an earlier one.
+
+    `keeper` is our child, the keeper itself or what asks for its unit; None for an earlier one's.
+    """
 
     paths: RunPaths
     keeper: "subprocess.Popen[bytes] | None" = None
@@ -113,8 +119,16 @@ class TrainerProcess:
 
 
 def obtain_trainer(start: Start) -> TrainerProcess:
-    """A process that trains the run from now on."""
-    return keep(start, [sys.executable, "-P", "-m", "trainer.run"])
+    """A process that trains the run from now on, in a unit of its own where that can be."""
+    command = [sys.executable, "-P", "-m", "trainer.run"]
+    return keep_in_unit(start, command) if can_make_units() else keep(start, command)
+
+
+def keep_in_unit(start: Start, command: list[str]) -> TrainerProcess:
+    """Run the command as `keep` does, in a unit, whose keeper takes the run's lock itself."""
+    environment = trainer_environment(start, os.environ)
+    asking = start_unit(start.paths, keeper_command("-", command), environment, start.root)
+    return TrainerProcess(start.paths, asking)
 
 
 def keep(start: Start, command: list[str]) -> TrainerProcess:
@@ -133,10 +147,9 @@ def keep(start: Start, command: list[str]) -> TrainerProcess:
 
 
 def _spawn_keeper(start: Start, lock: int, command: list[str]) -> "subprocess.Popen[bytes]":
-    keeper_command = [sys.executable, "-P", "-m", "trainer.keeper", str(lock), *command]
     with start.paths.log.open("ab") as log_file, signals_kept(KEEPER_SIGNALS):
         return subprocess.Popen(
-            keeper_command,
+            keeper_command(str(lock), command),
             cwd=start.root,
             env=trainer_environment(start, os.environ),
             stdin=subprocess.DEVNULL,
@@ -145,6 +158,11 @@ def _spawn_keeper(start: Start, lock: int, command: list[str]) -> "subprocess.Po
             start_new_session=True,
             pass_fds=[lock],
         )
+
+
+def keeper_command(lock: str, command: list[str]) -> list[str]:
+    """The call of a keeper; `lock` is a descriptor it inherits, or `-` for one it takes."""
+    return [sys.executable, "-P", "-m", "trainer.keeper", lock, *command]
 
 
 @contextlib.contextmanager
@@ -157,9 +175,19 @@ def signals_kept(signals: Iterable[signal.Signals]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def has_process(paths: RunPaths) -> bool:
+    """Whether a trainer of the run lives; waits a moment for one whose unit is just starting."""
+    deadline = time.monotonic() + UNIT_STARTS_WITHIN_S
+    while not is_locked(paths.lock):
+        if time.monotonic() > deadline or not unit_is_active(paths.run_id):
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def never_started(paths: RunPaths, status: RunStatus) -> bool:
     """Whether a daemon died between saying that it starts the attempt and starting it."""
-    if status.phase is not Phase.STARTING or is_locked(paths.lock):
+    if status.phase is not Phase.STARTING or has_process(paths):
         return False
     try:
         holder = load_json(paths.lock)

@@ -139,11 +139,10 @@ check_no_other_daemon() {
 
 # The service could neither pause nor cancel what another user's daemon began.
 check_no_foreign_trainings() {
-  local lock
-  for lock in "$workspace"/runs/*/.lock; do
-    if [[ ! -e $lock ]] || flock -n -s "$lock" true; then continue; fi
-    user_exists && has_trainings "$user" && continue
-    fail "A training of another user is under way: $(dirname "$lock"). Cancel it, or wait for its end."
+  local pid who
+  for pid in $(keepers "$workspace"); do
+    who=$(stat -c %U "/proc/$pid" 2>/dev/null || echo "$user")
+    [[ $who == "$user" ]] || fail "A training of $who is under way. Cancel it first, or wait for its end."
   done
 }
 
@@ -198,7 +197,7 @@ start_user_manager() {
   loginctl enable-linger "$user" ||
     echo "Note: trainings will be part of the daemon's unit, for $user can have no manager of their own."
   [[ -n $manager_changed ]] || return 0
-  if has_trainings "$user"; then
+  if [[ -n $(keepers "$workspace") ]]; then
     echo "Note: a training is under way; what changed for trainings holds from the next start of the machine."
   else
     systemctl try-restart "$unit"

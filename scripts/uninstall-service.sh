@@ -17,14 +17,15 @@ stop_units() {
 }
 
 stop_trainings() {
-  local pids
+  local pids end=$((SECONDS + 130))
   readarray -t pids < <(keepers "$1")
-  [[ ${#pids[@]} == 0 ]] && return
+  [[ ${#pids[@]} != 0 ]] || return 0
   echo "Waiting for ${#pids[@]} of the trainings to save a checkpoint, two minutes at most ..."
   kill -TERM "${pids[@]}"
-  timeout 130 tail --quiet --follow /dev/null "${pids[@]/#/--pid=}" || true
+  while ((SECONDS < end)) && [[ -n $(keepers "$1") ]]; do sleep 0.5; done
 }
 
+# Ends the service user's own manager, in which the trainings were units.
 stop_user_manager() {
   loginctl disable-linger "$1" || true
   systemctl stop "user@$(id -u "$1").service"

@@ -165,7 +165,7 @@ resumed_from() {
 
 # How often the run has told of its progress.
 count_metrics() {
-  cat "$root$(run_folder "$1")/metrics.jsonl" 2>/dev/null | wc -l
+  wc -l 2>/dev/null <"$root$(run_folder "$1")/metrics.jsonl" || echo 0
 }
 
 has_more_metrics_than() {
@@ -177,6 +177,24 @@ keeper_of() {
   local lock
   lock=$root$(run_folder "$1")/.lock
   echo "$(json "$lock" pid)@$(json "$lock" started_ticks)"
+}
+
+keeper_pid() {
+  json "$root$(run_folder "$1")/.lock" pid
+}
+
+# The daemon stands still, until a watchdog that waits two seconds in place of sixty ends it.
+hang_the_daemon() {
+  local folder=/run/systemd/system/llm-trainer-daemon.service.d pid
+  in_box mkdir -p "$folder"
+  in_box bash -c "printf '[Service]\nWatchdogSec=2\n' >$folder/watchdog.conf"
+  in_box systemctl daemon-reload
+  in_box systemctl restart llm-trainer-daemon
+  pid=$(in_box systemctl show -P MainPID llm-trainer-daemon)
+  in_box kill -STOP "$pid"
+  wait_for "the watchdog" 30 in_box test ! -d "/proc/$pid"
+  in_box rm -r "$folder"
+  in_box systemctl daemon-reload
 }
 
 goes_on() {
@@ -201,7 +219,11 @@ unit_of() {
 }
 
 unit_pids() {
-  in_box bash -c "grep -l -s '/$(unit_of "$1")' /proc/[0-9]*/cgroup" || true
+  in_box bash -c "grep -l -s '/$(unit_of "$1")' /proc/[0-9]*/cgroup" | xargs -r dirname || true
+}
+
+as_service() {
+  in_box runuser -u "$service" -- env XDG_RUNTIME_DIR="/run/user/$(in_box id -u "$service")" "$@"
 }
 
 # As the service user, in what a process of it sees.

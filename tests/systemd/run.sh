@@ -42,6 +42,11 @@ test_sandbox() {
     ! in_namespace "$pid" touch "$path/intruder" 2>/dev/null || fail "a training can write in $path"
   done
   ok "a training can write in no code and nowhere in the system"
+  for path in "$workspace"/{runs,uploads,models,configs} /var/lib/llm-trainer /tmp; do
+    in_namespace "$pid" touch "$path/.written"
+    in_namespace "$pid" rm "$path/.written"
+  done
+  ok "it can write the data, its caches and a /tmp of its own"
 }
 
 test_disturbing_the_daemon() {
@@ -64,19 +69,36 @@ test_disturbing_the_daemon() {
   wait_for "steps without a daemon" 60 has_more_metrics_than "$(count_metrics long)" long
   in_box systemctl start llm-trainer-daemon
   goes_on long "$keeper" "a stop and a start of the daemon"
+  hang_the_daemon
+  goes_on long "$keeper" "a daemon that hung and was ended by the watchdog"
+}
+
+test_one_unit_of_a_run() {
+  local unit pids
+  unit=$(unit_of long)
+  ! as_service systemd-run --user --quiet --unit="$unit" true 2>/dev/null || fail "a second $unit was started"
+  ok "systemd starts no second unit of the run"
+  wait_for "a checkpoint" 60 has_checkpoint long
+  pids=$(unit_pids long)
+  in_box kill -KILL "$(keeper_pid long)"
+  wait_for "the run to go on" 120 attempt_is long 2
+  for pid in $pids; do
+    ! in_box test -d "$pid" || fail "kill -9 of the keeper leaves process $pid"
+  done
+  [[ -n $(unit_pids long) ]] || fail "it is no unit of its own any more"
+  ok "kill -9 of the keeper leaves nothing of the run, and its unit can be started again"
 }
 
 test_power() {
-  wait_for "a checkpoint" 60 has_checkpoint long
   box off
   box up
   ok "the machine was shut down and started, in the middle of the run"
-  wait_for "the run to go on" 120 attempt_is long 2
+  wait_for "the run to go on" 120 attempt_is long 3
   resumed_from long
   box cut
   box up
   ok "the power was cut and came back, in the middle of the run"
-  wait_for "the run to go on" 120 attempt_is long 3
+  wait_for "the run to go on" 120 attempt_is long 4
   wait_for "its end" 180 phase_is long completed
   resumed_from long
   ok "the run has finished: $(field long reason)"
@@ -134,6 +156,7 @@ make_workspace
 test_installing
 test_exposure
 test_disturbing_the_daemon
+test_one_unit_of_a_run
 test_power
 test_cancelling
 test_without_units
