@@ -1,6 +1,8 @@
-"""A log as text fit to be shown: no colours, no control characters, no repeated progress bars."""
+"""A log as text fit to be shown: no colours, no control characters, no tokens of accounts."""
 
 import re
+
+from core.secret import mask
 
 _ESCAPES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles and links, up to their end
@@ -21,4 +23,4 @@ def clean_log(text: str, max_lines: int | None = None) -> str:
 def _clean_line(line: str) -> str:
     """What stands in the line after the last carriage return that was followed by something."""
     parts = [part for part in _ESCAPES.sub("", line).split("\r") if part.strip()]
-    return _CONTROLS.sub("", parts[-1]).rstrip() if parts else ""
+    return mask(_CONTROLS.sub("", parts[-1]).rstrip()) if parts else ""

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from core.secret import SECRET
 from core.settings import Settings
 from core.spec.sources import resolve
 
@@ -30,7 +31,6 @@ SENDING_KEYS = ("hub_model_id", "push_dataset_to_hub")
 """Keys that send the result or the data away, with the daemon's own token."""
 
 SECRET_KEY = re.compile(r"(api_key|secret|password|access_token)$|^hf_token$")
-SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})\b")
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 TEXT_KEYS = (
@@ -89,7 +89,7 @@ def _value_problems(
             f"`{key}` would upload to the Hugging Face Hub. Remove it, or set `hub_uploads: true` "
             "in configs/settings.yaml."
         )
-    elif SECRET_KEY.search(last) or (isinstance(value, str) and SECRET_VALUE.search(value)):
+    elif SECRET_KEY.search(last) or (isinstance(value, str) and SECRET.search(value)):
         yield (
             f"`{key}` holds a secret, which would end up in the model card. Put it into the "
             "daemon's environment instead."

@@ -32,3 +32,8 @@ def test_only_the_last_lines_are_kept() -> None:
 def test_carriage_returns_do_not_make_lines() -> None:
     bar = "\r".join(f"{percent}%" for percent in range(101))
     assert clean_log(f"start\n{bar}\nend\n", 2) == "100%\nend"
+
+
+def test_tokens_of_accounts_are_not_shown() -> None:
+    text = "login with hf_abcdefghijABCDEFGHIJ12 and sk-abcdefghijABCDEFGHIJ12 failed"
+    assert clean_log(text) == "login with hf_… and sk-… failed"

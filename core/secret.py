@@ -1,0 +1,11 @@
+"""What a token looks like, so that none is kept in a spec or shown in a log."""
+
+import re
+
+SECRET = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})\b")
+"""Tokens of the Hugging Face Hub and of model providers."""
+
+
+def mask(text: str) -> str:
+    """The text with only the beginning of each token."""
+    return SECRET.sub(lambda match: f"{match[0][:3]}…", text)
