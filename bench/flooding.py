@@ -72,8 +72,10 @@ def measure_flooding(workspace: Workspace, count: int) -> list[Measure]:
 def write_aside(workspace: Workspace, count: int) -> list[str]:
     """The specs, complete under hidden names; the names they get, in the order of the drops."""
     names = [f"flood-{number}" for number in range(1, count + 1)]
+    text = spec_text("flood-0")
     for name in names:
-        (workspace.queue / f".{name}.tmp").write_text(spec_text(name))
+        # As quick as a script is: many are of the same moment, as the file system tells it.
+        (workspace.queue / f".{name}.tmp").write_text(text.replace("flood-0", name))
     return names
 
 

@@ -7,7 +7,6 @@ person's own session the trainings would end at logout.
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,8 @@ ANSWER_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 120
 """What a training gets to save a checkpoint when the machine shuts down; the keeper takes less."""
 
-GONE = frozenset({"inactive", "failed", "unknown", ""})
+READY = frozenset({"starting", "running", "degraded"})
+THERE = frozenset({"activating", "active", "reloading", "deactivating"})
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OF_THE_DAEMON = frozenset({"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"})
 """Variables by which systemd describes the daemon's unit, and gives a new unit its own."""
@@ -32,12 +32,7 @@ def unit_name(run_id: str) -> str:
 
 def can_make_units() -> bool:
     """Whether trainings are to be units, and the systemd that makes them answers."""
-    if os.environ.get(UNITS_VARIABLE) != "yes":
-        return False
-    address = f"{os.environ.get('XDG_RUNTIME_DIR', '')}/systemd/private"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as manager:
-        manager.settimeout(ANSWER_TIMEOUT_S)
-        return manager.connect_ex(address) == 0
+    return _ask("is-system-running") in READY
 
 
 def start_unit(
@@ -94,17 +89,22 @@ def unit_command(
 
 
 def unit_is_active(run_id: str) -> bool:
-    """Whether the run's unit is there: it starts, trains or ends.
+    """Whether the run's unit is there: it starts, trains or ends."""
+    return _ask("is-active", unit_name(run_id)) in THERE
 
-    A systemd that does not answer in time may have one.
-    """
-    if not can_make_units():
-        return False
-    command = ["systemctl", "--user", "is-active", unit_name(run_id)]
+
+def _ask(*words: str) -> str:
+    """What the service user's systemd answers; empty when there is none, or none is wanted."""
+    if os.environ.get(UNITS_VARIABLE) != "yes":
+        return ""
     try:
         said = subprocess.run(
-            command, capture_output=True, text=True, timeout=ANSWER_TIMEOUT_S, check=False
+            ["systemctl", "--user", *words],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_TIMEOUT_S,
+            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return True
-    return said.stdout.strip() not in GONE
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said.stdout.strip()

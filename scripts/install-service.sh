@@ -127,6 +127,10 @@ verify_units() {
 }
 
 check_ready() {
+  local before
+  before=$(installed User=)
+  [[ -z $before || $before == "$user" ]] ||
+    fail "The services are installed for $before. Remove them first: sudo make uninstall-service"
   [[ -x $python ]] || fail "The environment is missing. Make it first, as $owner: make setup"
 }
 
@@ -153,7 +157,8 @@ make_user() {
       --shell /usr/sbin/nologin --comment "LLM Trainer" "$user"
     echo "Made the system user $user"
   fi
-  install -d -m 750 -o "$user" -g "$(id -g "$user")" "$SERVICE_HOME"
+  install -d -m 750 "$SERVICE_HOME"
+  [[ $(stat -c %U "$SERVICE_HOME") == "$user" ]] || chown -R "$user:" "$SERVICE_HOME"
   if ! is_dedicated; then return; fi
   # Some drivers leave the GPU's device files to one of these groups.
   for group in video render; do
@@ -173,7 +178,7 @@ share_data() {
   for folder in "${DATA_FOLDERS[@]}" runs/queue runs/rejected; do
     [[ -d $workspace/$folder ]] || install -d -m 2770 -o "$owner" -g "$group" "$workspace/$folder"
   done
-  if [[ $user == "$owner" || $user == root ]]; then return; fi
+  if [[ $user == "$owner" ]]; then return; fi
   readarray -d '' folders < <(data_folders "$workspace")
   # What the service made is left alone: a training may be changing it right now.
   foreign=("${folders[@]}" ! -user "$user" ! -type l)

@@ -23,6 +23,11 @@ systemd_runs() {
   [[ -d /run/systemd/system ]]
 }
 
+# What the installed daemon's unit says after these words; empty where none is installed.
+installed() {
+  [[ ! -e $UNIT_FOLDER/${UNITS[0]} ]] || sed -n "s/^$1//p" "$UNIT_FOLDER/${UNITS[0]}"
+}
+
 # The drop-in for the service user's own manager, in which each training is a unit.
 manager_drop_in() {
   printf 'user@%s.service.d/llm-trainer.conf' "$1"

@@ -7,11 +7,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/service.sh
 . scripts/service.sh
 
-# What the installed daemon's unit says after these words.
-installed() {
-  sed -n "s/^$1//p" "$UNIT_FOLDER/${UNITS[0]}"
-}
-
 stop_units() {
   systemctl disable --now --quiet "${UNITS[1]}" "${UNITS[0]}" || true
 }
@@ -20,7 +15,7 @@ stop_trainings() {
   local pids end=$((SECONDS + 130))
   readarray -t pids < <(keepers "$1")
   [[ ${#pids[@]} != 0 ]] || return 0
-  echo "Waiting for ${#pids[@]} of the trainings to save a checkpoint, two minutes at most ..."
+  echo "Waiting for the trainings under way (${#pids[@]}) to save a checkpoint, two minutes at most ..."
   kill -TERM "${pids[@]}"
   while ((SECONDS < end)) && [[ -n $(keepers "$1") ]]; do sleep 0.5; done
 }

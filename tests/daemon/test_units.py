@@ -1,8 +1,6 @@
 """What systemd is asked for; that it does so is tested in a real one, in tests/systemd."""
 
 import os
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,21 +18,10 @@ exit {code}
 """
 
 
-@pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a user's systemd, with nobody in it yet."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+@pytest.fixture(autouse=True)
+def wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installation asks for units."""
     monkeypatch.setenv(units.UNITS_VARIABLE, "yes")
-    (tmp_path / "systemd").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
-def listening(manager: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(manager / "systemd/private"))
-        listener.listen()
-        yield listener
 
 
 @pytest.fixture
@@ -54,21 +41,33 @@ def put_program(
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
-def test_units_are_made_where_systemd_answers(listening: socket.socket) -> None:
-    assert can_make_units()
+@pytest.mark.parametrize(
+    ("says", "can"),
+    [("running", True), ("degraded", True), ("starting", True), ("stopping", False), ("", False)],
+)
+def test_units_are_made_while_systemd_answers_that_it_works(
+    says: str, can: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_program(tmp_path, "systemctl", monkeypatch, says, code=0 if says == "running" else 1)
+    assert can_make_units() is can
+    assert (tmp_path / "asked").read_text() == "--user\nis-system-running\n"
 
 
-def test_no_units_where_nobody_answers(manager: Path) -> None:
+def test_no_units_where_there_is_no_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert not can_make_units()
-    (manager / "systemd/private").touch()
-    assert not can_make_units()
+    assert not unit_is_active(RUN_ID)
 
 
 def test_no_units_unless_the_installation_asks_for_them(
-    listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    put_program(tmp_path, "systemctl", monkeypatch, "running")
     monkeypatch.delenv(units.UNITS_VARIABLE)
     assert not can_make_units()
+    assert not (tmp_path / "asked").exists()
 
 
 def test_variables_go_by_name_so_that_no_secret_shows_in_a_list_of_processes(
@@ -122,15 +121,8 @@ def test_what_systemd_says_against_it_is_in_the_log(
     ],
 )
 def test_a_unit_is_there_until_it_has_ended(
-    says: str,
-    active: bool,
-    listening: socket.socket,
-    manager: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    says: str, active: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_program(manager, "systemctl", monkeypatch, says=says, code=0 if active else 3)
+    put_program(tmp_path, "systemctl", monkeypatch, says, code=0 if active else 3)
     assert unit_is_active(RUN_ID) is active
-
-
-def test_without_a_systemd_no_unit_is_active(manager: Path) -> None:
-    assert not unit_is_active(RUN_ID)
+    assert f"llm-trainer-{RUN_ID}.service" in (tmp_path / "asked").read_text()

@@ -11,10 +11,12 @@ import pytest
 
 from core.files import parse_json_lines
 from core.paths import CODE_ROOT, RunPaths, Workspace
+from core.run.disk_need import folder_bytes, predict_need
 from core.run.store import Run, Store
 from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 from core.sandbox.client import find_server, want_sandbox
+from core.spec.run_spec import parse_spec
 from tests.real import copy_starter, daemon, environment, wait_for, wait_for_end
 from tests.supervision import living, the_run
 
@@ -91,6 +93,19 @@ def test_an_axolotl_example_dropped_as_it_is_becomes_an_adapter(trained: Workspa
     assert (run.paths.output / "adapter_model.safetensors").stat().st_size > 1000
     assert run.checkpoints() == [run.status.progress.total_steps]
     assert run.paths.spec.read_text() == AXOLOTL_EXAMPLE
+
+
+def test_a_checkpoint_is_about_as_large_as_predicted(trained: Workspace) -> None:
+    run = the_run(trained, "first")
+    assert 0.6 < predicted_share(trained, run) < 1.8
+
+
+def predicted_share(workspace: Workspace, run: Run) -> float:
+    """The predicted size of the run's last checkpoint by the real one."""
+    spec = parse_spec(run.paths.spec.read_bytes(), run.status.name)
+    need = predict_need(spec, workspace.root, on_cpu=True)
+    assert need is not None
+    return need.checkpoint_bytes / folder_bytes(run.paths.checkpoint(run.checkpoints()[-1]))
 
 
 def test_the_loss_falls_and_every_number_is_there_in_full(trained: Workspace) -> None:
@@ -234,6 +249,7 @@ def test_the_starter_learns_the_capitals_though_the_daemon_is_killed(
         run = wait_for_end(workspace, "starter")
     assert run.status.phase == "completed", log_of(run)
     assert run.status.attempt == 1
+    assert 0.6 < predicted_share(workspace, run) < 1.8
     assert before <= 4
     assert exact_answers(workspace, run.paths.output) >= 320
 

@@ -1,6 +1,6 @@
 """Every test of this folder plays on a scene of its own, and ends with all invariants checked."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,3 +37,21 @@ def scene(root: Path, request: pytest.FixtureRequest) -> Iterator[Scene]:
             scene.check()
     finally:
         scene.close()
+
+
+TOLD = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Tells a figure at the end of the whole session."""
+    told = request.config.stash.setdefault(TOLD, [])
+    return lambda figure: told.append(f"{request.node.name}: {figure}")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell the figures."""
+    for line in config.stash.get(TOLD, []):
+        terminalreporter.write_line(line)

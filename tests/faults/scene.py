@@ -156,11 +156,13 @@ class Scene:
         """Let the daemon do its work until the run of that name has come so far."""
         self.until(lambda: self.phase(name) in wanted)
 
-    def check(self) -> None:
-        """All invariants; the daemon has ended afterwards."""
+    def check(self, orderly: bool = True) -> None:
+        """All invariants; a daemon process has ended afterwards, if wanted in an orderly way."""
         self._prove_alive()
-        if self.process:
+        if self.process and orderly:
             assert self.stop_daemon() == 0
+        elif self.process:
+            self.kill_daemon()
         problems = self.witness.find_problems()
         assert not problems, "\n".join(problems)
         assert self.witness.reads > 0, "nothing was witnessed"
