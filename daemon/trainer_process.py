@@ -55,10 +55,11 @@ class TrainerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether any process of the run still holds its lock."""
+        """Whether any process of the run still holds its lock, or its unit is there."""
         if self.keeper and self.keeper.poll() is None:
             return True
-        return is_locked(self.paths.lock)
+        # The lock is free a moment before the unit is, whose name the next attempt needs.
+        return is_locked(self.paths.lock) or unit_is_active(self.paths.run_id)
 
     def pause(self) -> None:
         """Ask for a checkpoint and an orderly end; before training begins, for the end alone."""
