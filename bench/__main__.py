@@ -1,64 +1,37 @@
-"""`make bench`: what supervision costs, against Axolotl's own command in the same session.
+"""`make bench`: what supervision costs a training, and what the supervisor itself takes.
 
-Each round trains the same LoRA on the starter twice: dropped into the queue of a real daemon, and
-by hand with `axolotl train`. Data is prepared beforehand for both. Medians and ratios count; the
-seconds depend on the machine.
+The seconds depend on the machine and on what else it does: measure where nothing else runs. The
+load (waiting processes, as `uptime` tells it) before and after is printed with the numbers.
 """
 
 import argparse
-import statistics
-import sys
+import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from bench.by_hand import train_by_hand
-from bench.supervised import Bench, supervising, train_supervised
-from bench.timing import Timing
+from bench.supervisor import Sizes, measure_supervisor
+from bench.training import measure_training
 
 
 def main() -> None:
-    """Measure, and print one table."""
+    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("training", "supervisor"))
+    parser.add_argument("--rounds", type=int, default=3, help="trainings of each way")
     parser.add_argument("--steps", type=int, default=60, help="training steps per run")
-    arguments = parser.parse_args()
+    parser.add_argument("--finished", type=int, default=1000, help="finished runs on the disk")
+    parser.add_argument("--drops", type=int, default=60, help="specs dropped one after another")
+    parser.add_argument("--flood", type=int, default=1000, help="specs dropped at once")
+    parser.add_argument("--idle-s", type=float, default=60, help="seconds of an idle daemon")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        ours, bare = measure(Path(folder), arguments.rounds, arguments.steps)
-    print(table(ours, bare))
-
-
-def measure(folder: Path, rounds: int, steps: int) -> tuple[list[Timing], list[Timing]]:
-    """The timings of every round, supervised and by hand, taken in turns."""
-    bench = Bench.create(folder, steps)
-    ours, bare = [], []
-    with supervising(bench):
-        tell("preparing the data")
-        train_supervised(bench, "warm-up")
-        for number in range(1, rounds + 1):
-            tell(f"round {number} of {rounds}")
-            ours.append(train_supervised(bench, f"round-{number}"))
-            bare.append(train_by_hand(bench, number))
-    return ours, bare
-
-
-def table(ours: Sequence[Timing], bare: Sequence[Timing]) -> str:
-    """Both ways of training side by side, as medians."""
-    rows = [
-        ("submit to first step, s", "first_step_s"),
-        ("training steps per second", "steps_per_second"),
-        ("submit to end of process, s", "end_s"),
-    ]
-    lines = [f"{'median of ' + str(len(ours)) + ' rounds':32}{'ours':>9}{'by hand':>9}{'ratio':>8}"]
-    for title, name in rows:
-        mine, theirs = (statistics.median(getattr(t, name) for t in way) for way in (ours, bare))
-        lines.append(f"{title:32}{mine:9.2f}{theirs:9.2f}{mine / theirs:8.2f}")
-    return "\n".join(lines)
-
-
-def tell(text: str) -> None:
-    """Progress goes beside the table, not into it."""
-    print(text, file=sys.stderr, flush=True)
+        load = os.getloadavg()[0]
+        if given.only != "supervisor":
+            print(measure_training(Path(folder, "training"), given.rounds, given.steps), end="\n\n")
+        if given.only != "training":
+            sizes = Sizes(given.finished, given.drops, given.flood, given.idle_s)
+            print(measure_supervisor(Path(folder, "supervisor"), sizes), end="\n\n")
+        print(f"load before and after: {load:.1f}, {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
 """How long a daemon that starts needs until it lives and follows what it found."""
 
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bench.daemon_process import has_beaten, starting
+from bench.daemon_process import end_training, has_beaten, starting
 from bench.furnished import spec_text
 from bench.measure import Measure
 from bench.stand_in import command
 from bench.waiting import wait_for
 from core.clock import now
-from core.paths import RunPaths, Workspace
+from core.paths import Workspace
 from core.run.phase import Phase
 from core.run.status import RunStatus
 from core.run.store import Store
@@ -21,7 +20,7 @@ from core.settings import Settings
 from daemon import records
 from daemon.roster import Roster
 from daemon.take_up import TakeUp
-from daemon.trainer_process import Start, TrainerProcess, keep
+from daemon.trainer_process import Start, keep
 
 GOAL_S = 1.0
 
@@ -72,14 +71,6 @@ def living_run(workspace: Workspace) -> Iterator[RunStatus]:
     wait_for(paths.metrics.exists)
     queued = RunStatus(paths.run_id, "live", submitted_at=at, since=at)
     try:
-        yield replace(
-            queued, phase=Phase.STARTING, attempt=1, started_at=at, attempt_started_at=at
-        )
+        yield replace(queued, phase=Phase.STARTING, attempt=1, started_at=at, attempt_started_at=at)
     finally:
-        end(process)
-
-
-def end(process: TrainerProcess) -> None:
-    """Kill the training and its keeper."""
-    wait_for(lambda: process.kill() or not process.is_alive)
-    wait_for(lambda: not process.kill() and not process.is_alive)
+        end_training(process)

@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from bench.supervised import Bench, environment
+from bench.daemon_process import environment
+from bench.supervised import Bench
 from bench.timing import Timing, reported_pace
 from core.run.store import Store
 from core.safe_yaml import dump_yaml, load_yaml_mapping
@@ -21,7 +22,7 @@ def train_by_hand(bench: Bench, number: int) -> Timing:
     path = root / f"by-hand-{number}.yaml"
     path.write_text(dump_yaml(config))
     programs = Path(sys.executable).parent
-    env = environment(root) | {"PYTHONUNBUFFERED": "1"}
+    env = environment(bench.workspace) | {"PYTHONUNBUFFERED": "1"}
     # As in an activated environment: `axolotl train` looks for `accelerate` on the path.
     env["PATH"] = f"{programs}{os.pathsep}{env.get('PATH', '')}"
     begun = time.monotonic()

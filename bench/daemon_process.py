@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from bench.waiting import wait_for
 from core.files import load_json
 from core.paths import Workspace
+from daemon.trainer_process import TrainerProcess
 
 REAL = ("daemon",)
 WITH_STAND_IN = ("bench.small_daemon", "train")
@@ -56,3 +57,8 @@ def has_beaten(workspace: Workspace, daemon: "subprocess.Popen[bytes]") -> bool:
     if daemon.poll() is not None:
         raise RuntimeError(f"no daemon: {workspace.daemon_log.read_text()[-2000:]}")
     return workspace.heartbeat.exists() and load_json(workspace.heartbeat)["pid"] == daemon.pid
+
+
+def end_training(process: TrainerProcess) -> None:
+    """Kill a training that a daemon left behind, and its keeper."""
+    wait_for(lambda: not process.kill() and not process.is_alive)

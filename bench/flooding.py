@@ -3,8 +3,9 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from bench.daemon_process import WITH_STAND_IN_THAT_STAYS, supervising
+from bench.daemon_process import WITH_STAND_IN_THAT_STAYS, end_training, supervising
 from bench.furnished import spec_text
 from bench.measure import Measure
 from bench.process_use import read_memory
@@ -29,16 +30,17 @@ class Beats:
     workspace: Workspace
     seen: list[str] = field(default_factory=list)
 
-    def look(self) -> None:
-        """Note the beat that is there now."""
+    def look(self) -> int:
+        """Note the beat that is there now; how many there have been."""
         beat_at = load_json(self.workspace.heartbeat)["beat_at"]
         if beat_at not in self.seen[-1:]:
             self.seen.append(beat_at)
+        return len(self.seen)
 
     def longest_gap_s(self) -> float:
         """The longest time between two beats."""
         times = [from_text(text) for text in self.seen]
-        return max((b - a).total_seconds() for a, b in zip(times, times[1:], strict=False))
+        return max((b - a).total_seconds() for a, b in pairwise(times))
 
 
 def measure_flooding(workspace: Workspace, count: int) -> list[Measure]:
@@ -50,12 +52,10 @@ def measure_flooding(workspace: Workspace, count: int) -> list[Measure]:
         for name in names:
             (workspace.queue / f".{name}.tmp").rename(workspace.queue / f"{name}.yaml")
         dropped_s = time.monotonic() - begun
-        while any(workspace.queue.glob("*.yaml")):
-            beats.look()
-            time.sleep(LOOK_S)
+        wait_for(lambda: beats.look() and not any(workspace.queue.glob("*.yaml")), LOOK_S)
         taken_s = time.monotonic() - begun
         until = len(beats.seen) + SETTLE_BEATS
-        wait_for(lambda: beats.look() or len(beats.seen) >= until, LOOK_S)
+        wait_for(lambda: beats.look() >= until, LOOK_S)
         memory = read_memory(daemon.pid)
     runs = [run.status for run in Store(workspace).runs() if run.status.name in set(names)]
     end_living(workspace, runs)
@@ -96,5 +96,4 @@ def end_living(workspace: Workspace, runs: Sequence[RunStatus]) -> None:
     """Kill the trainings that the daemon left behind."""
     for run in runs:
         if run.phase in LIVE:
-            process = TrainerProcess(workspace.run(run.run_id))
-            wait_for(lambda process=process: not process.kill() and not process.is_alive)
+            end_training(TrainerProcess(workspace.run(run.run_id)))

@@ -12,6 +12,8 @@ from core.run.status import Progress, RunStatus, to_record
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 
 PRESET = CODE_ROOT / "configs" / "presets" / "starter-lora.yaml"
+Record = dict[str, object]
+
 METRIC_ROWS = 200
 STEPS = 800
 
@@ -68,10 +70,13 @@ def write_finished(paths: RunPaths, at: datetime) -> None:
     paths.axolotl_config.write_text(text)
     paths.status.write_text(json.dumps(to_record(status), indent=1))
     phases = (Phase.QUEUED, Phase.STARTING, Phase.RUNNING, Phase.COMPLETED)
-    events = [{"at": to_text(at), "phase": p.value, "reason": "", "attempt": 1} for p in phases]
+    done: Record = {"at": to_text(at), "attempt": 1, "entry": "done", "step": STEPS}
+    events: list[Record] = [
+        {"at": to_text(at), "phase": p.value, "reason": "", "attempt": 1} for p in phases
+    ]
     write_lines(paths.events, events)
     write_lines(paths.metrics, [metric_row(at, step) for step in range(METRIC_ROWS)])
-    write_lines(paths.journal, [{"at": to_text(at), "attempt": 1, "entry": "done", "step": STEPS}])
+    write_lines(paths.journal, [done])
     paths.log.write_text("a line of the log, as long as such lines are\n" * 500)
     paths.exit.write_text(json.dumps({"attempt": 1, "code": 0, "signal": None}))
     paths.lock.touch()
@@ -82,13 +87,13 @@ def write_finished(paths: RunPaths, at: datetime) -> None:
     (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": STEPS}))
 
 
-def metric_row(at: datetime, step: int) -> dict[str, object]:
+def metric_row(at: datetime, step: int) -> Record:
     """A row as the trainer writes it."""
     numbers = {"loss": 1.2345678901, "grad_norm": 0.4567890123, "learning_rate": 0.000123456789}
     return {"at": to_text(at), "attempt": 1, "step": step, "total_steps": STEPS, **numbers}
 
 
-def write_lines(path: Path, records: list[dict[str, object]]) -> None:
+def write_lines(path: Path, records: list[Record]) -> None:
     """A file of one record a line."""
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 

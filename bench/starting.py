@@ -8,6 +8,7 @@ from bench.furnished import spec_text
 from bench.measure import Measure, percentile
 from bench.stand_in import MARK
 from bench.waiting import wait_for
+from core.files import read_tail
 from core.paths import RunPaths, Workspace
 from core.run.phase import FINISHED
 from core.run.store import Store
@@ -42,7 +43,7 @@ def drop(workspace: Workspace, name: str, rest_s: float) -> float:
     aside.rename(workspace.queue / f"{name}.yaml")
     paths = wait_for(lambda: find_folder(workspace, name))
     mark = paths.folder / MARK
-    started_at = float(wait_for(lambda: mark.exists() and mark.read_text()))
+    started_at = float(wait_for(lambda: read_tail(mark)))
     store = Store(workspace)
     wait_for(lambda: (run := store.find_run(paths.run_id)) and run.status.phase in FINISHED)
     return started_at - dropped_at

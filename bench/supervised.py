@@ -1,25 +1,19 @@
 """Training through the queue of a real daemon."""
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
+from bench.daemon_process import environment
 from bench.timing import Timing, reported_pace
+from bench.waiting import wait_for
 from core.files import file_size
 from core.paths import CODE_ROOT, Workspace
 from core.run.phase import FINISHED, Phase
 from core.run.store import Run, Store
 from core.safe_yaml import dump_yaml, load_yaml_mapping
-
-TIMEOUT_S = 300
-
-Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True)
@@ -34,40 +28,12 @@ class Bench:
         """Build the starter in a folder of its own."""
         (root / "runs" / "queue").mkdir(parents=True)
         command = [sys.executable, "-P", "-m", "trainer.starter"]
-        subprocess.run(command, env=environment(root), check=True, capture_output=True)
+        subprocess.run(command, env=environment(Workspace(root)), check=True, capture_output=True)
         preset = load_yaml_mapping((CODE_ROOT / "configs/presets/starter-lora.yaml").read_bytes())
         for key in ("run", "test_datasets", "eval_steps", "save_steps", "num_epochs"):
             preset.pop(key, None)
         preset |= {"max_steps": steps, "logging_steps": 1, "save_strategy": "no"}
         return cls(Workspace(root), preset)
-
-
-def environment(root: Path) -> dict[str, str]:
-    """The same for both ways: no network, everything else as it is."""
-    return {
-        **os.environ,
-        **Workspace(root).environment(),
-        "HF_HUB_OFFLINE": "1",
-        "AXOLOTL_DO_NOT_TRACK": "1",
-    }
-
-
-@contextmanager
-def supervising(bench: Bench) -> Iterator[None]:
-    """A daemon on the bench's workspace."""
-    env = environment(bench.workspace.root)
-    command = [sys.executable, "-P", "-m", "daemon"]
-    with (
-        bench.workspace.daemon_log.open("ab") as log,
-        subprocess.Popen(command, env=env, stdout=log, stderr=log) as daemon,
-    ):
-        try:
-            wait_for(lambda: bench.workspace.heartbeat.exists() or daemon.poll() is not None)
-            if daemon.poll() is not None:
-                raise RuntimeError(f"no daemon: {bench.workspace.daemon_log.read_text()}")
-            yield
-        finally:
-            daemon.terminate()
 
 
 def train_supervised(bench: Bench, name: str) -> Timing:
@@ -100,13 +66,3 @@ def phase_of(store: Store, run: Run) -> Phase | None:
     """Where the run is now."""
     now = store.find_run(run.run_id)
     return now.status.phase if now else None
-
-
-def wait_for(fact: Callable[[], Fact | None], poll_s: float = 0.005) -> Fact:
-    """What the fact gives, once it gives something; TimeoutError after far too long."""
-    begun = time.monotonic()
-    while not (found := fact()):
-        if time.monotonic() - begun > TIMEOUT_S:
-            raise TimeoutError(f"nothing for {TIMEOUT_S} s; see the workspace's daemon.log")
-        time.sleep(poll_s)
-    return found

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -16,23 +15,12 @@ from daemon.supervisor import Supervisor
 from tests.supervision import (
     forgetting,
     living,
-    make_workspace,
     phase,
     spec_text,
     supervising,
     the_run,
     tick_until,
 )
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return make_workspace(tmp_path)
-
-
-@pytest.fixture
-def store(workspace: Workspace) -> Store:
-    return Store(workspace)
 
 
 def steps(run: Run) -> list[int]:

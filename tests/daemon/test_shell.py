@@ -26,7 +26,6 @@ from daemon.shell.wish import Wish, find_effect
 from daemon.supervisor import Supervisor
 from tests.real import environment
 from tests.supervision import (
-    make_workspace,
     phase,
     spec_text,
     supervising,
@@ -38,16 +37,6 @@ from tests.waiting import wait_until
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 NASTY = "\x1b[31mred\x1b]0;title\x07\x00 \u202eabc"
 SHOWN = "red abc"
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return make_workspace(tmp_path)
-
-
-@pytest.fixture
-def store(workspace: Workspace) -> Store:
-    return Store(workspace)
 
 
 @pytest.fixture

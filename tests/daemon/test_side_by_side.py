@@ -19,7 +19,6 @@ from daemon.supervisor import Supervisor
 from tests.supervision import (
     SETTINGS,
     living,
-    make_workspace,
     phase,
     spec_text,
     supervising,
@@ -28,16 +27,6 @@ from tests.supervision import (
 )
 
 UUIDS = ("GPU-a", "GPU-b")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return make_workspace(tmp_path)
-
-
-@pytest.fixture
-def store(workspace: Workspace) -> Store:
-    return Store(workspace)
 
 
 @pytest.fixture

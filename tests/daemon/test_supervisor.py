@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,6 @@ from tests.supervision import (
     SETTINGS,
     forgetting,
     living,
-    make_workspace,
     phase,
     spec_text,
     supervising,
@@ -30,16 +28,6 @@ from tests.supervision import (
     tick_until,
 )
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return make_workspace(tmp_path)
-
-
-@pytest.fixture
-def store(workspace: Workspace) -> Store:
-    return Store(workspace)
 
 
 def events(workspace: Workspace, name: str) -> list[dict]:

@@ -1,5 +1,6 @@
 """Plays one scene after the other, each with a daemon that dies at another operation."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -37,7 +38,8 @@ class Forked:
         return started_ticks(self.pid) is not None
 
     def send_signal(self, signum: signal.Signals) -> None:
-        os.kill(self.pid, signum)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signum)
 
     def wait(self, timeout_s: float = 0) -> int:
         """Its exit code, or the negative number of the signal that ended it."""
@@ -54,7 +56,7 @@ class Play:
     behaviour: str
     steps: tuple[Step, ...]
     ends: tuple[str, ...]
-    starts: int = 1
+    starts: tuple[int, ...] = (1,)
 
 
 @dataclass
@@ -130,7 +132,7 @@ def play_once(
         revive(scene, server, coming)
         scene.check(orderly=scene.witness.crashes == 0)
         starts = len([life for life in read_lives(scene.paths("a")) if life.is_trainer])
-        assert starts == play.starts, f"{starts} trainers were started"
+        assert starts in play.starts, f"{starts} trainers were started"
     except AssertionError as error:
         tally.problems.append(f"killed at {kills}: {error}")
     finally:

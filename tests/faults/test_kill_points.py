@@ -33,10 +33,10 @@ PLAYS = {
         "steps-9 pace-50",
         (when(1, Verb.PAUSE), (is_paused, lambda scene: scene.ask("a", Verb.RESUME))),
         ("completed",),
-        starts=2,
+        starts=(2,),
     ),
     "cancel": Play("hang", (when(1, Verb.CANCEL),), ("cancelled",)),
-    "crash and retry": Play("steps-3 save-1 kill-2", (), ("completed",), starts=2),
+    "crash and retry": Play("steps-3 save-1 kill-2", (), ("completed",), starts=(1, 2)),
 }
 
 
