@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from core.run.status import RunStatus
 from core.spec.run_spec import RunSpec
 
+FAR_AHEAD = 1e11
+"""In seconds, longer than any clock shows: what is ranked by a time less this comes first."""
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -32,7 +35,9 @@ def _place(run: Waiting) -> tuple[object, ...]:
 def with_positions(waiting: Sequence[Waiting]) -> list[Waiting]:
     """The queue in order, each run knowing its place; 1 is next."""
     return [
-        replace(run, status=replace(run.status, position=number))
+        run
+        if run.status.position == number
+        else replace(run, status=replace(run.status, position=number))
         for number, run in enumerate(order(waiting), start=1)
     ]
 
@@ -42,20 +47,31 @@ def next_rank(waiting: Sequence[Waiting]) -> float:
     return max((run.status.rank for run in waiting), default=0.0) + 1
 
 
-def at_place(status: RunStatus, waiting: Sequence[Waiting], place: int) -> RunStatus:
-    """The status of a run that goes to the place, from 1, before the run that has it now.
+def ahead(status: RunStatus) -> RunStatus:
+    """The status of a run that had begun: before those of its priority that had not.
+
+    Several such runs keep the order in which they first started.
+    """
+    began_at = status.started_at or status.submitted_at
+    return replace(status, rank=began_at.timestamp() - FAR_AHEAD)
+
+
+def moved(waiting: Sequence[Waiting], run_id: str, place: int) -> list[Waiting]:
+    """The queue after one of its runs went to the place, from 1, before the run that had it.
 
     It takes that run's priority, or that of the last one, so that the order holds.
     """
-    others = [run.status for run in order(waiting) if run.run_id != status.run_id]
-    before, after = others[: place - 1][-1:], others[place - 1 :][:1]
-    if not after:
-        priority = before[0].priority if before else status.priority
-        return replace(status, priority=priority, rank=next_rank(waiting))
-    rank = after[0].rank - 1
-    if before and before[0].priority == after[0].priority:
-        rank = (before[0].rank + after[0].rank) / 2
-    return replace(status, priority=after[0].priority, rank=rank)
+    others = [run for run in order(waiting) if run.run_id != run_id]
+    (run,) = (run for run in waiting if run.run_id == run_id)
+    neighbours = [*others[place - 1 :][:1], *others[-1:]]
+    if neighbours:
+        priority = neighbours[0].status.priority
+        run = replace(run, status=replace(run.status, priority=priority))
+    ordered = [*others[: place - 1], run, *others[place - 1 :]]
+    return [
+        replace(run, status=replace(run.status, rank=float(number)))
+        for number, run in enumerate(ordered, start=1)
+    ]
 
 
 def find_gpu_problem(spec: RunSpec, indexes: Sequence[int]) -> str:

@@ -135,12 +135,13 @@ def _judge_exit(evidence: Evidence) -> Verdict:
     if evidence.hung:
         where = f" in step {evidence.step:,}" if evidence.step is not None else ""
         return Verdict(FailureKind.HUNG, f"The training hung{where} and was ended.")
+    if evidence.disk_full and not evidence.signal:
+        # Where nothing can be written, the end cannot be either.
+        return Verdict(FailureKind.DISK_FULL, "The disk is full.")
     if evidence.exit is None:
         return Verdict(FailureKind.VANISHED, REBOOTED if evidence.rebooted else VANISHED)
     if evidence.signal:
         return _judge_signal(evidence)
-    if evidence.disk_full:
-        return Verdict(FailureKind.DISK_FULL, "The disk is full.")
     if evidence.code:
         sentence = f"The training ended early with exit code {evidence.code}."
         return Verdict(FailureKind.OTHER, sentence)

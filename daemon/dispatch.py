@@ -3,9 +3,11 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from core.clock import now
-from core.errors import CheckpointError, TrainerUIError
+from core.errors import CheckpointError
 from core.lock import is_locked
 from core.run.failure import Failure, FailureKind
 from core.run.phase import Phase
@@ -18,6 +20,7 @@ from daemon.lanes import Lane, plan_starts
 from daemon.launch import Launcher
 from daemon.nvml import Gpu, GpuReading
 from daemon.read_ahead import ReadAhead
+from daemon.recovery import MAX_DELAY_S
 from daemon.roster import Roster
 from daemon.sandbox import SandboxKeeper
 from daemon.units import unit_is_active
@@ -49,8 +52,8 @@ class Dispatch:
         self.clock = clock
         self.memory = GpuMemory(clock)
         self.read_ahead = ReadAhead(roster.workspace.root, launcher.hasher)
-        self.trouble = ""
-        self.start_again_at = float("-inf")
+        self._again_at: dict[str, float] = {}
+        self._troubles: dict[str, str] = {}
 
     def tick(
         self, gpus: Sequence[Gpu], readings: Sequence[GpuReading], sandbox: SandboxKeeper
@@ -58,7 +61,7 @@ class Dispatch:
         """Start what can start, and write down why the others wait."""
         taken_by = self._taken_by()
         self.memory.follow(readings, taken_by)
-        if not self.roster.waiting or self.clock() < self.start_again_at:
+        if not self.roster.waiting:
             return
         # The sandbox makes room when asked, so its memory is in nobody's way.
         ours = [gpu.index for gpu in gpus] if sandbox.uses_gpu else []
@@ -79,28 +82,34 @@ class Dispatch:
                 self.roster.set_reasons({lane.run.run_id: "reading its dataset"})
             elif self._lives_on(lane.run):
                 self.roster.set_reasons({lane.run.run_id: "waits for its last attempt to end"})
-            elif not self._start(lane, gpus):
-                return
+            else:
+                self._start(lane, gpus)
 
-    def _start(self, lane: Lane, gpus: Sequence[Gpu]) -> bool:
-        """Start the run; whether others may follow in this turn."""
+    def _start(self, lane: Lane, gpus: Sequence[Gpu]) -> None:
+        run_id = lane.run.run_id
         chosen = tuple(gpu for gpu in gpus if gpu.index in lane.gpus)
         try:
             live = self.launcher.launch(lane.run, chosen, lane.ranks)
         except CheckpointError as error:
-            sentence = f"None of its checkpoints can be resumed. {error}"
-            failure = Failure(FailureKind.NO_CHECKPOINT, sentence, NO_CHECKPOINT_ADVICE)
-            self.roster.end(lane.run, Phase.FAILED, sentence, failure)
-        except (OSError, TrainerUIError) as error:
+            self._fail_for_want_of_a_checkpoint(lane.run, str(error))
+        except Exception as error:
+            if not self.roster.workspace.run(run_id).folder.exists():
+                log.warning("run %s is forgotten: its folder was removed", run_id)
+                self.roster.drop(run_id)
+                return
             # No fault of the run: a full disk, say. It stays where it is, and is tried again.
-            log.exception("run %s could not be started", lane.run.run_id)
-            self.start_again_at = self.clock() + START_AGAIN_S
-            self.trouble = f"{lane.run.status.name} cannot be started yet: {error}"
-            return False
+            log.exception("run %s could not be started", run_id)
+            self._again_at[run_id] = self.clock() + START_AGAIN_S
+            self._troubles[run_id] = f"{lane.run.status.name} cannot be started yet: {error}"
         else:
             self.roster.start(live)
-            self.trouble = ""
-        return True
+
+    def _fail_for_want_of_a_checkpoint(self, run: Waiting, why: str) -> None:
+        sentence = f"None of its checkpoints can be resumed. {why}"
+        failure = Failure(FailureKind.NO_CHECKPOINT, sentence, NO_CHECKPOINT_ADVICE)
+        # A retry is then a wish to start from the beginning.
+        status = replace(run.status, resumable=False, latest_checkpoint="")
+        self.roster.end(replace(run, status=status), Phase.FAILED, sentence, failure)
 
     def _blocked(self) -> dict[str, str]:
         """The runs that may not start now, each with the reason."""
@@ -109,11 +118,19 @@ class Dispatch:
 
     def _obstacle(self, run: Waiting) -> str:
         status = run.status
-        left_s = (status.retry_at - now()).total_seconds() if status.retry_at else 0.0
-        if left_s > 0:
+        if status.retry_at and has_to_wait(status.retry_at):
             which = f"attempt {status.retries + 1} of {run.spec.max_attempts}"
-            return f"starts again in {left_s:.0f} s, as {which}"
+            return f"waits until {status.retry_at.astimezone():%H:%M:%S} before {which}"
+        if self.clock() < self._again_at.get(run.run_id, 0.0):
+            return self._troubles[run.run_id]
         return self.guarding.find_obstacle(run)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps runs from starting that a person should see."""
+        waiting = {run.run_id for run in self.roster.waiting}
+        self._troubles = {key: told for key, told in self._troubles.items() if key in waiting}
+        return list(self._troubles.values())
 
     def _lives_on(self, run: Waiting) -> bool:
         """Whether something of an earlier attempt is left, if only the name of its unit."""
@@ -127,3 +144,8 @@ class Dispatch:
     def _cpu_taken_by(self) -> RunStatus | None:
         on_cpu = (run.status for run in self.roster.live.values() if not run.status.gpus)
         return next(on_cpu, None)
+
+
+def has_to_wait(until: datetime) -> bool:
+    """Whether a run must wait until then; a clock that was set back holds it no longer."""
+    return 0 < (until - now()).total_seconds() <= MAX_DELAY_S

@@ -1,12 +1,15 @@
 """How an attempt ended, judged from what it left behind."""
 
+import contextlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from core.clock import from_text
 from core.errors import RecordError, SpecError
-from core.files import load_json, read_tail
+from core.files import load_json, read_tail, stamp
 from core.paths import RunPaths
 from core.process import boot_id
 from core.run.damage import find_damage
@@ -41,16 +44,24 @@ class Outcome(StrEnum):
 class Ending:
     """How an attempt ended and one sentence on why; a failed one has a `failure`.
 
-    `step` is the step that was being trained; None when training had not begun.
+    `step` is the step that was being trained; None when training had not begun. `at` is when it
+    ended, which may be long before anybody looked; None when nothing tells.
     """
 
     outcome: Outcome
     reason: str
     step: int | None = None
     failure: Failure | None = None
+    at: datetime | None = None
 
 
 def judge(paths: RunPaths, status: RunStatus, journal: JournalReader, hung: bool = False) -> Ending:
+    """How the attempt ended, and when; see `judge_outcome`."""
+    ending = judge_outcome(paths, status, journal, hung)
+    return replace(ending, at=find_end(paths, status.attempt))
+
+
+def judge_outcome(paths: RunPaths, status: RunStatus, journal: JournalReader, hung: bool) -> Ending:
     """The truth about an attempt whose processes are gone; `hung` if that is why they were ended.
 
     Completed needs both the trainer's own last word and a whole model on disk: the exit code alone
@@ -95,6 +106,15 @@ def find_result_trouble(paths: RunPaths) -> str:
         if damage:
             return f"{path.name} {damage}"
     return ""
+
+
+def find_end(paths: RunPaths, attempt: int) -> datetime | None:
+    """When the attempt ended: as its keeper wrote, else at its last sign of life."""
+    record = find_exit(paths, attempt) or {}
+    with contextlib.suppress(ValueError):
+        return from_text(str(record.get("ended_at")))
+    seen_at = max(stamp(path)[0] for path in (paths.beat, paths.journal, paths.log))
+    return datetime.fromtimestamp(seen_at / 1e9, UTC) if seen_at else None
 
 
 def find_exit(paths: RunPaths, attempt: int) -> dict[str, Any] | None:

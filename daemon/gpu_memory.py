@@ -97,11 +97,16 @@ class GpuMemory:
                 taken_by=taken_by.get(gpu.index),
                 foreign_mib=None if gpu.index in ours_too else self._used_mib(gpu.index),
                 leftover=self.leftover(gpu.index),
-                resting=self.resting(gpu.index) or cooling.get(gpu.index, ""),
+                resting=self._unread(gpu.index)
+                or self.resting(gpu.index)
+                or cooling.get(gpu.index, ""),
                 lost=gpu.index in self._lost,
             )
             for gpu in gpus
         ]
+
+    def _unread(self, index: int) -> str:
+        return "" if index in self._newest else "was not read yet"
 
     def resting(self, index: int) -> str:
         """Why the GPU has to rest after a run; empty when its memory is back, or 60 s later."""

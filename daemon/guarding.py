@@ -12,7 +12,9 @@ from core.run.status import RunStatus
 from core.settings import Settings
 from core.spec.run_spec import RunSpec
 from daemon.decide import Waiting
+from daemon.each import for_each
 from daemon.guards import Guard, Guards, Held, Machine
+from daemon.live_run import LiveRun
 from daemon.nvml import GpuReading
 from daemon.roster import Roster
 
@@ -36,30 +38,33 @@ class Guarding:
         self._needs: dict[tuple[str, bool], DiskNeed | None] = {}
         self._has_gpus = False
         self._sizes: dict[Path, int] = {}
+        self._outputs: dict[tuple[str, int], int] = {}
 
     def tick(self, readings: Sequence[GpuReading]) -> None:
         """Pause the living that must not train now, and queue again what a guard had paused."""
         self._has_gpus = bool(readings)
         self.guards.look(look_at_machine(self.roster.workspace.runs, readings))
-        for live in self.roster.live.values():
-            if live.status.phase in STARTED:
-                hold = self.guards.find_hold(self._held(live.status, live.spec))
-                if hold:
-                    live.pause(hold.sentence, hold.kind)
-        for run in [run for run in self.roster.paused.values() if run.status.held_by]:
-            self._look_at_held(run)
+        started = [run for run in self.roster.live.values() if run.status.phase in STARTED]
+        for_each(started, self._look_at_live)
+        held = [run for run in self.roster.paused.values() if run.status.held_by]
+        for_each(held, self._look_at_held)
+
+    def _look_at_live(self, run: LiveRun) -> None:
+        hold = self.guards.find_hold(self._held(run.status, run.spec))
+        if hold:
+            run.pause(hold.sentence, hold.kind)
 
     def _look_at_held(self, run: Waiting) -> None:
         kind, held = run.status.held_by, self._held(run.status, run.spec)
         if self.guards.may_go_on(kind, held):
-            self.roster.queue_first(run, GO_ON.get(kind, "goes on"))
+            self.roster.queue_ahead(run, GO_ON.get(kind, "goes on"))
         elif hold := self.guards.find_hold(held):
             self.roster.explain_pause(run, hold.sentence)
 
     def find_obstacle(self, run: Waiting) -> str:
         """Why a waiting run must not start now; empty when it may."""
         need = self._need(run.run_id, run.spec)
-        have_bytes = self._output_bytes(run.run_id) if need and run.status.attempt else 0
+        have_bytes = self._output_bytes(run.status) if need and run.status.attempt else 0
         hold = self.guards.hold_for_start(need, have_bytes)
         return hold.sentence if hold else ""
 
@@ -71,9 +76,9 @@ class Guarding:
 
     def _need(self, run_id: str, spec: RunSpec) -> DiskNeed | None:
         on_cpu = spec.gpus == 0 or not self._has_gpus
-        if (run_id, on_cpu) not in self._needs:
-            need = predict_need(spec, self.roster.workspace.root, on_cpu)
-            self._needs[run_id, on_cpu] = need
+        if self._needs.get((run_id, on_cpu)) is None:
+            # A model that is not there yet may come later.
+            self._needs[run_id, on_cpu] = predict_need(spec, self.roster.workspace.root, on_cpu)
         return self._needs[run_id, on_cpu]
 
     def _newest_checkpoint_bytes(self, status: RunStatus) -> int:
@@ -84,8 +89,12 @@ class Guarding:
             self._sizes[folder] = folder_bytes(folder)
         return self._sizes[folder]
 
-    def _output_bytes(self, run_id: str) -> int:
-        return folder_bytes(self.roster.workspace.run(run_id).output)
+    def _output_bytes(self, status: RunStatus) -> int:
+        """What a run that waits has saved; nothing adds to it meanwhile."""
+        key = (status.run_id, status.attempt)
+        if key not in self._outputs:
+            self._outputs[key] = folder_bytes(self.roster.workspace.run(status.run_id).output)
+        return self._outputs[key]
 
 
 def look_at_machine(folder: Path, readings: Sequence[GpuReading]) -> Machine:

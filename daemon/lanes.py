@@ -89,6 +89,9 @@ class _Room:
 
     def give(self, run: Waiting) -> Lane | str:
         """The run's lane, or why it has to wait."""
+        if not self.gpus and run.status.gpus:
+            # Its driver is not up; on the CPU it would be another run.
+            return f"waits for {_names(run.status.gpus)}, on which it trained: no GPU answers"
         if not self.gpus or run.spec.gpus == 0:
             return self._give_cpu(run)
         problem = find_gpu_problem(run.spec, [gpu.index for gpu in self.gpus])

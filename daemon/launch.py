@@ -37,8 +37,9 @@ class Launcher:
         """
         paths = self.workspace.run(chosen.run_id)
         resume = find_resume(paths.output)
-        if resume.set_aside and resume.checkpoint is None:
-            raise CheckpointError(" ".join(resume.set_aside))
+        if chosen.status.resumable and resume.checkpoint is None:
+            # Never from the beginning unless somebody says so, who then loses nothing unawares.
+            raise CheckpointError(" ".join(resume.set_aside) or "They are gone.")
         place = self._place(chosen, resume, on_cpu=not gpus)
         config, changes = complete(chosen.spec.axolotl, place)
         write_whole(paths.axolotl_config, dump_yaml(config))

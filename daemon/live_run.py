@@ -29,6 +29,7 @@ PAUSE_WAITS: dict[str, str] = {
     Stage.TRAINING: "saving a checkpoint at the end of this step",
     Stage.EVALUATING: "waiting for the evaluation to end",
     Stage.SAVING: "saving a checkpoint",
+    Stage.ENDING: "it is ending by itself",
 }
 """What a pause waits for, by stage; before the first step it waits for nothing."""
 
@@ -54,6 +55,8 @@ class LiveRun:
         self.metrics_offset = max(0, file_size(paths.metrics) - RECENT_BYTES)
         self.kill_at: float | None = None
         self.hung = False
+        self.was_told_to_pause = False
+        self.ending: Ending | None = None
         self._life: tuple[Stamp, ...] = ()
         self._life_at = clock()
 
@@ -62,19 +65,29 @@ class LiveRun:
         alive = self.process.is_alive
         self._read_journal()
         self._read_metrics()
+        self._press_pause()
         self._press_kill()
         if alive:
             return None
         # What hid from the keeper has let go of the lock, but carries the run's mark.
         if self.process.kill():
             return None
-        return judge(self.paths, self.status, self.journal, self.hung)
+        # Judged once: what proves a full disk, say, may be gone when the end can be written.
+        self.ending = self.ending or judge(self.paths, self.status, self.journal, self.hung)
+        return self.ending
 
     def pause(self, reason: str, held_by: str = "") -> None:
         """Ask for a checkpoint and an end; `held_by` names the guard that wishes it."""
-        self.status = replace(self.status, held_by=held_by)
-        self.status = records.record_move(self.paths, self.status, Phase.PAUSING, reason)
-        self.process.pause()
+        try:
+            wished = replace(self.status, held_by=held_by)
+            self.status = records.record_move(self.paths, wished, Phase.PAUSING, reason)
+        finally:
+            # On a full disk as well, where it is needed most.
+            self.was_told_to_pause = self.process.pause()
+
+    def hold(self) -> None:
+        """Keep a run that a guard pauses from going on by itself."""
+        self._update(held_by="", reason="pausing on request")
 
     def checkpoint(self) -> None:
         """Ask for a checkpoint without an end."""
@@ -82,19 +95,19 @@ class LiveRun:
 
     def cancel(self, kill_at: float) -> None:
         """Ask the run's processes to end; from `kill_at` (monotonic) on they are killed."""
-        if self.status.phase in CANCELLABLE:
-            self.status = records.record_move(
-                self.paths, self.status, Phase.CANCELLING, "ending the training's processes"
-            )
-        self.process.cancel()
-        self.kill_at = self.kill_at or kill_at
+        try:
+            if self.status.phase in CANCELLABLE:
+                self.status = records.record_move(
+                    self.paths, self.status, Phase.CANCELLING, "ending the training's processes"
+                )
+        finally:
+            self.process.cancel()
+            self.kill_at = self.kill_at or kill_at
 
     def ask_again(self, kill_at: float) -> None:
-        """Repeat what an earlier daemon had asked for: it may have died before it could."""
+        """Repeat a cancel that an earlier daemon may have died over."""
         if self.status.phase is Phase.CANCELLING:
             self.cancel(kill_at)
-        elif self.status.phase is Phase.PAUSING:
-            self.process.pause()
 
     def end_if_hung(self, hang_after_s: float) -> None:
         """Kill a training that has given no sign of life for so long."""
@@ -104,6 +117,11 @@ class LiveRun:
         elif self.clock() - self._life_at > hang_after_s and self.kill_at is None:
             self.hung = True
             self.kill_at = self.clock()
+
+    def _press_pause(self) -> None:
+        """Ask for a pause until somebody was there to hear it: a unit may be just starting."""
+        if self.status.phase is Phase.PAUSING and not self.was_told_to_pause:
+            self.was_told_to_pause = self.process.pause()
 
     def _press_kill(self) -> None:
         """Kill what did not end within the grace time; say so if even that does not help."""

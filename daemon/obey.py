@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from core.errors import PhaseError, SpecError, TrainerUIError
 from core.files import load_json
-from core.run.phase import LIVE, Phase
+from core.run.failure import Failure, FailureKind
+from core.run.phase import Phase
 from core.run.status import RunStatus, from_record
 from core.run.verbs import problem_with
 from core.settings import Settings
@@ -47,31 +48,37 @@ class Obedience:
         return from_record(load_json(self.roster.workspace.run(run_id).status))
 
     def _pause(self, status: RunStatus, request: Request) -> None:
-        if status.phase in LIVE:
-            self.roster.live[status.run_id].pause(f"pausing {request}")
+        live = self.roster.live.get(status.run_id)
+        if live and status.phase is Phase.PAUSING:
+            live.hold()
+        elif live:
+            live.pause(f"pausing {request}")
         else:
             self.roster.rest(self._resting(status), f"held back {request}")
 
     def _resume(self, status: RunStatus, request: Request) -> None:
         run = replace(self._resting(status), status=fresh(status))
-        queued = self.roster.queue_first(run, f"resumed {request}")
+        self.roster.queue_first(run, f"resumed {request}")
         try:
             self._checked(status)
         except SpecError as error:
             # The settings, or the data, are not what they were when it was paused.
-            self.roster.end(queued, Phase.FAILED, str(error))
+            failure = Failure(FailureKind.CONFIG, str(error))
+            self.roster.end(self._resting(status), Phase.FAILED, str(error), failure)
 
     def _cancel(self, status: RunStatus, request: Request) -> None:
-        if status.phase in LIVE:
-            kill_at = self.clock() + self.settings.cancel_grace_s
-            self.roster.live[status.run_id].cancel(kill_at)
+        live = self.roster.live.get(status.run_id)
+        if live:
+            live.cancel(self.clock() + self.settings.cancel_grace_s)
         else:
             self.roster.end(
                 self._resting(status), Phase.CANCELLED, f"{request}, while it {_waited(status)}"
             )
 
     def _checkpoint(self, status: RunStatus, request: Request) -> None:
-        self.roster.live[status.run_id].checkpoint()
+        live = self.roster.live.get(status.run_id)
+        if live:
+            live.checkpoint()
 
     def _retry(self, status: RunStatus, request: Request) -> None:
         if status.phase is Phase.QUEUED:
@@ -94,11 +101,14 @@ class Obedience:
         self.roster.queue_last(replace(run, status=shrunk), reason)
 
     def _move(self, status: RunStatus, request: Request) -> None:
-        self.roster.place(self._resting(status), request.to)
+        self.roster.place(self._resting(status).run_id, request.to)
 
     def _resting(self, status: RunStatus) -> Waiting:
         run = self.roster.find(status.run_id)
-        assert run is not None, "a run that is queued or paused is on the roster"
+        if run is None:
+            raise PhaseError(
+                f"{status.name} is {status.phase}, and the daemon could not take it up"
+            )
         return run
 
     def _checked(self, status: RunStatus) -> Waiting:

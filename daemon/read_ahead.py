@@ -34,5 +34,6 @@ class ReadAhead:
         return self._reads == run.run_id
 
     def _read(self, run: Waiting) -> None:
-        with contextlib.suppress(OSError):
+        # Whatever is wrong with it is told when the run is started.
+        with contextlib.suppress(Exception):
             prepared_key(run.spec.axolotl, self.root, self.hasher)

@@ -1,13 +1,17 @@
 """What the daemon alone writes of a run: its folder, its status, its events."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from core.clock import from_text, now, to_text
+from core.errors import RecordError
 from core.files import (
     append_json_line,
+    load_json,
     parse_json_lines,
     read_tail,
     save_json,
@@ -32,7 +36,12 @@ def create_run(
     """
     at = now()
     paths = _make_folder(workspace, at, spec.name)
-    dropped.rename(paths.spec)
+    try:
+        dropped.rename(paths.spec)
+    except OSError:
+        paths.requests.rmdir()
+        paths.folder.rmdir()
+        raise
     # A new file with what was checked: whoever still has the dropped one open writes elsewhere.
     write_bytes(paths.spec, text)
     for folder in (workspace.runs, dropped.parent):
@@ -40,7 +49,9 @@ def create_run(
     return record_submission(paths, spec, at, rank)
 
 
-def record_submission(paths: RunPaths, spec: RunSpec, at: datetime, rank: float) -> RunStatus:
+def record_submission(
+    paths: RunPaths, spec: RunSpec, at: datetime, rank: float, attempt: int = 0
+) -> RunStatus:
     """Write the first status of a run whose spec lies in its folder."""
     status = RunStatus(
         run_id=paths.run_id,
@@ -50,11 +61,13 @@ def record_submission(paths: RunPaths, spec: RunSpec, at: datetime, rank: float)
         submitted_at=at,
         since=at,
         reason="waiting to start",
+        attempt=attempt,
         priority=spec.priority,
         rank=rank,
     )
-    save(paths, status)
+    # The status last: a run without one is taken up again.
     _append_event(paths, status, [])
+    save(paths, status)
     return status
 
 
@@ -93,15 +106,17 @@ def record_stage(paths: RunPaths, status: RunStatus, stage: str) -> RunStatus:
 
 
 def rebuild(paths: RunPaths, spec: RunSpec, rank: float) -> RunStatus:
-    """Make an unreadable status again from the run's events; the bad file is kept aside.
+    """Make a status that is lost or unreadable again from what else the run left behind.
 
-    Without events the run is as it was when it was submitted.
+    A bad file is kept beside it. Without events the run is as it was when it was submitted.
     """
-    paths.status.rename(paths.folder / f".status.json.corrupt-{now():%Y%m%d-%H%M%S}")
     events = parse_json_lines(read_tail(paths.events).splitlines())
     told = [event for event in events if event.get("phase") in set(Phase) and "at" in event]
+    if paths.status.exists():
+        aside = f".status.json.corrupt-{now():%Y%m%d-%H%M%S-%f}"
+        paths.status.rename(paths.folder / aside)
     if not told:
-        return record_submission(paths, spec, now(), rank)
+        return record_submission(paths, spec, now(), rank, attempt=_last_attempt(paths, []))
     last = told[-1]
     status = RunStatus(
         run_id=paths.run_id,
@@ -112,12 +127,20 @@ def rebuild(paths: RunPaths, spec: RunSpec, rank: float) -> RunStatus:
         since=from_text(last["at"]),
         phase=Phase(last["phase"]),
         reason=str(last.get("reason", "")),
-        attempt=int(last.get("attempt", 0)),
+        attempt=_last_attempt(paths, told),
         priority=spec.priority,
         rank=rank,
     )
     save(paths, status)
     return status
+
+
+def _last_attempt(paths: RunPaths, events: list[dict[str, Any]]) -> int:
+    """The number of the newest attempt that anything tells of; a number is never used twice."""
+    with contextlib.suppress(OSError, RecordError):
+        events = [*events, load_json(paths.lock)]
+    told = [*events, *parse_json_lines(read_tail(paths.journal).splitlines())]
+    return max((int(record.get("attempt") or 0) for record in told), default=0)
 
 
 def _append_event(paths: RunPaths, status: RunStatus, changes: list[str]) -> None:

@@ -39,9 +39,11 @@ def decide_next(
     status: RunStatus, ending: Ending, spec: RunSpec, delay_s: float, at: datetime
 ) -> Next:
     """Where the run goes from here. `delay_s` is the wait before the first unasked restart."""
+    # It may have ended long before the daemon was there to see it.
+    ended_at = min(at, ending.at or at)
     ended = replace(
         status,
-        trained_s=round(elapsed_s(status, at) or 0.0, 3),
+        trained_s=round(max(status.trained_s, elapsed_s(status, ended_at) or 0.0), 3),
         attempt_started_at=None,
         failure=ending.failure,
         progress=replace(status.progress, eta_s=None),
@@ -49,9 +51,9 @@ def decide_next(
     if status.phase is Phase.CANCELLING:
         late = ", as it had just finished; the result is kept"
         note = late if ending.outcome is Outcome.COMPLETED else ""
-        return _finish(replace(ended, failure=None), Phase.CANCELLED, f"on request{note}", at)
+        return _finish(replace(ended, failure=None), Phase.CANCELLED, f"on request{note}", ended_at)
     if ending.outcome is Outcome.COMPLETED:
-        return _finish(ended, Phase.COMPLETED, ending.reason, at)
+        return _finish(ended, Phase.COMPLETED, ending.reason, ended_at)
     if ending.outcome is Outcome.STOPPED:
         return _stopped(ended, ending)
     assert ending.failure is not None, "an attempt that failed says why"
@@ -72,13 +74,9 @@ def _stopped(status: RunStatus, ending: Ending) -> Next:
 def _failed(
     status: RunStatus, failure: Failure, spec: RunSpec, delay_s: float, at: datetime
 ) -> Next:
-    if (
-        failure.kind is FailureKind.GPU_MEMORY
-        and spec.on_oom == "shrink"
-        and can_shrink(status, spec)
-    ):
-        reason = f"{failure.sentence} It goes on with half the micro batch."
-        return Next(Phase.QUEUED, reason, replace(status, shrinks=status.shrinks + 1, held_by=""))
+    shrinks = failure.kind is FailureKind.GPU_MEMORY and spec.on_oom == "shrink"
+    if shrinks and can_shrink(status, spec):
+        return _shrink(status, failure)
     if failure.kind not in TRANSIENT:
         return _finish(status, Phase.FAILED, failure.sentence, at)
     if status.phase is Phase.PAUSING:
@@ -89,6 +87,13 @@ def _failed(
         reason = f"{failure.sentence} That was attempt {status.retries + 1} of {spec.max_attempts}."
         return _finish(status, Phase.FAILED, reason, at)
     return _again(status, failure, spec, delay_s, at)
+
+
+def _shrink(status: RunStatus, failure: Failure) -> Next:
+    shrunk = replace(status, shrinks=status.shrinks + 1)
+    # Whoever asked for a pause gets one.
+    phase = Phase.PAUSED if status.phase is Phase.PAUSING else Phase.QUEUED
+    return Next(phase, f"{failure.sentence} It goes on with a smaller micro batch.", shrunk)
 
 
 def _again(

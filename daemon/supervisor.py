@@ -3,8 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable
 
 from core.clock import now
 from core.paths import Workspace
@@ -12,6 +11,7 @@ from core.settings import Settings
 from core.spec.prepared import ContentHasher
 from daemon import notify
 from daemon.dispatch import Dispatch
+from daemon.each import for_each
 from daemon.guarding import Guarding
 from daemon.heartbeat import beat, tell
 from daemon.intake import take_specs
@@ -31,8 +31,6 @@ from daemon.trainer_process import Start, TrainerProcess, obtain_trainer
 from daemon.watch import Watch
 
 log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 BEAT_INTERVAL_S = 1.0
 LOOK_INTERVAL_S = 5.0
@@ -91,7 +89,7 @@ class Supervisor:
         """Make the folders, take up what an earlier daemon left, and begin to watch."""
         for folder in (self.workspace.queue, self.workspace.rejected, self.workspace.model_checks):
             folder.mkdir(parents=True, exist_ok=True)
-        self.troubles |= self.take_up.all()
+        self.take_up.all()
         self.sampler.start()
 
     def close(self) -> None:
@@ -114,7 +112,7 @@ class Supervisor:
             "looking for GPUs": self.find_gpus,
             "watching the queue": self.renew_watch,
             "taking specs": self.take_specs,
-            "taking up claims": self.take_up_claims,
+            "taking up the rest": self.take_up_rest,
             "obeying requests": self.obey_requests,
             "following runs": self.follow_runs,
             "guarding runs": self.guard_runs,
@@ -148,10 +146,10 @@ class Supervisor:
         if take_specs(self.roster, self.settings, self.queue, [gpu.index for gpu in self.gpus]):
             self.watch.wake()
 
-    def take_up_claims(self) -> None:
-        """Look now and then for claimed specs whose status could not be written."""
+    def take_up_rest(self) -> None:
+        """Try now and then what could not be taken up, such as claims on a full disk."""
         if self._is_time_to_look():
-            self.take_up.claims()
+            self.take_up.rest()
 
     def obey_requests(self) -> None:
         """Do what people asked: of runs that have not ended at once, of the others when woken."""
@@ -176,6 +174,11 @@ class Supervisor:
         for_each(list(self.roster.live.values()), self._follow)
 
     def _follow(self, run: LiveRun) -> None:
+        if not run.paths.folder.exists():
+            log.warning("run %s is ended and forgotten: its folder was removed", run.paths.run_id)
+            run.process.kill()
+            self.roster.drop(run.paths.run_id)
+            return
         run.end_if_hung(self.settings.hang_after_s)
         ending = run.follow()
         if ending:
@@ -202,22 +205,10 @@ class Supervisor:
         if self.clock() - self.beaten_at < BEAT_INTERVAL_S:
             return
         self.beaten_at = self.clock()
-        troubles = [*self.troubles.values(), self.dispatch.trouble]
-        told = [trouble for trouble in troubles if trouble]
-        beat(self.workspace, self.started_at, self.sampler.latest, self._used_gpus(), told)
+        troubles = [*self.troubles.values(), *self.take_up.troubles.values()]
+        troubles += self.dispatch.troubles
+        beat(self.workspace, self.started_at, self.sampler.latest, self._used_gpus(), troubles)
         notify.alive(tell(self.roster))
 
     def _used_gpus(self) -> list[int]:
         return [index for run in self.roster.live.values() for index in run.status.gpus]
-
-
-def for_each(items: Iterable[Item], action: Callable[[Item], None]) -> None:
-    """Do it for every item, whatever happens with another; then raise the first error."""
-    errors = []
-    for item in items:
-        try:
-            action(item)
-        except Exception as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]

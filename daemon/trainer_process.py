@@ -47,23 +47,28 @@ class Start:
 class TrainerProcess:
     """The living trainer of a run, whether this daemon started it or an earlier one.
 
-    `keeper` is our child, the keeper itself or what asks for its unit; None for an earlier one's.
+    `keeper` is None where it is not our child; `asking` is what has its unit started.
     """
 
     paths: RunPaths
     keeper: "subprocess.Popen[bytes] | None" = None
+    asking: "subprocess.Popen[bytes] | None" = None
 
     @property
     def is_alive(self) -> bool:
         """Whether any process of the run still holds its lock, or its unit is there."""
-        if self.keeper and self.keeper.poll() is None:
+        children = filter(None, (self.keeper, self.asking))
+        if any(child.poll() is None for child in children):
             return True
         # The lock is free a moment before the unit is, whose name the next attempt needs.
         return is_locked(self.paths.lock) or unit_is_active(self.paths.run_id)
 
-    def pause(self) -> None:
-        """Ask for a checkpoint and an orderly end; before training begins, for the end alone."""
-        self._ask(signal.SIGUSR1)
+    def pause(self) -> bool:
+        """Ask for a checkpoint and an orderly end; before training begins, for the end alone.
+
+        Whether there was anybody to hear it.
+        """
+        return self._ask(signal.SIGUSR1)
 
     def checkpoint(self) -> None:
         """Ask for a checkpoint; the training goes on."""
@@ -86,11 +91,12 @@ class TrainerProcess:
             signal_marked(pid, self._mark, signal.SIGKILL)
         return others
 
-    def _ask(self, signum: signal.Signals) -> None:
+    def _ask(self, signum: signal.Signals) -> bool:
         """Tell the keeper; where it was killed, tell the ranks it left behind."""
-        if not self._signal_keeper(signum):
-            for pid in leaders(self._pids()):
-                signal_marked(pid, self._mark, signum)
+        if self._signal_keeper(signum):
+            return True
+        told = [signal_marked(pid, self._mark, signum) for pid in leaders(self._pids())]
+        return any(told)
 
     def _send_all(self, signum: signal.Signals) -> None:
         for pid in self._pids():
@@ -101,7 +107,8 @@ class TrainerProcess:
         return f"{RUN_FOLDER_VARIABLE}={self.paths.folder}"
 
     def _pids(self) -> list[int]:
-        return list(pids_with_environment(self._mark))
+        asking = self.asking.pid if self.asking else None
+        return [pid for pid in pids_with_environment(self._mark) if pid != asking]
 
     def _signal_keeper(self, signum: signal.Signals) -> bool:
         """Whether there was a keeper to tell."""
@@ -129,7 +136,7 @@ def keep_in_unit(start: Start, command: list[str]) -> TrainerProcess:
     """Run the command as `keep` does, in a unit, whose keeper takes the run's lock itself."""
     environment = trainer_environment(start, os.environ)
     asking = start_unit(start.paths, keeper_command("-", command), environment, start.root)
-    return TrainerProcess(start.paths, asking)
+    return TrainerProcess(start.paths, asking=asking)
 
 
 def keep(start: Start, command: list[str]) -> TrainerProcess:

@@ -62,12 +62,16 @@ class Keeper:
     def run(self) -> int:
         """Train to the end; the exit code of the rank that failed first, else 0."""
         self.beat.unlink(missing_ok=True)
-        self._start()
-        while self._living():
+        try:
+            self._start()
+            while self._living():
+                self._look_for_failure()
+                self._hear()
             self._look_for_failure()
-            self._hear()
-        self._look_for_failure()
-        end_orphans()
+        finally:
+            # Nor may a rank be left when another could not be started.
+            self._kill_groups()
+            end_orphans()
         return self.code
 
     def _start(self) -> None:

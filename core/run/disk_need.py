@@ -71,7 +71,7 @@ class _Trained:
 
 def predict_need(spec: RunSpec, root: Path, on_cpu: bool = False) -> DiskNeed | None:
     """The room the run needs; None when it cannot be told, such as before a first download."""
-    folder = find_model(spec.base_model, root)
+    folder = find_model(str(spec.axolotl.get("base_model", "")), root)
     if folder is None:
         return None
     try:

@@ -32,10 +32,13 @@ class JournalReader:
 
     def refresh(self) -> None:
         """Take in the entries written since the last call."""
-        lines, self._offset = read_complete_lines(self.path, self._offset)
-        for entry in parse_json_lines(lines):
-            if entry.get("attempt") == self.attempt:
-                self._newest[str(entry.get("entry"))] = entry
+        while True:
+            lines, self._offset = read_complete_lines(self.path, self._offset)
+            for entry in parse_json_lines(lines):
+                if entry.get("attempt") == self.attempt:
+                    self._newest[str(entry.get("entry"))] = entry
+            if not lines:
+                return
 
     def last(self, kind: str) -> dict[str, Any] | None:
         """The newest entry of a kind, or None."""

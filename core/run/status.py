@@ -114,6 +114,7 @@ def from_record(record: dict[str, Any]) -> RunStatus:
     """
     try:
         known = {name: record[name] for name in RunStatus.__dataclass_fields__ if name in record}
+        _check_kinds(known)
         for name in TIME_FIELDS:
             known[name] = from_text(known[name]) if known.get(name) else None
         progress = known.get("progress") or {}
@@ -128,6 +129,19 @@ def from_record(record: dict[str, Any]) -> RunStatus:
         raise RecordError(
             f"status of {record.get('run_id', 'a run')} is unreadable: {error}"
         ) from error
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("run_id", "name", "kind", "owner", "stage", "reason", "held_by"), str),
+    **dict.fromkeys(("attempt", "position", "priority", "retries", "shrinks"), int),
+    **dict.fromkeys(("rank", "trained_s"), (int, float)),
+}
+
+
+def _check_kinds(record: dict[str, Any]) -> None:
+    for name, kind in _KINDS.items():
+        if name in record and not isinstance(record[name], kind):
+            raise TypeError(f"`{name}` is {record[name]!r}")
 
 
 def _parse_failure(record: dict[str, Any] | None) -> Failure | None:

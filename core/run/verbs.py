@@ -14,10 +14,15 @@ _PHASES = {
     Verb.MOVE: frozenset({Phase.QUEUED}),
 }
 
+HELD = frozenset({Phase.PAUSING, Phase.PAUSED})
+"""Phases of a run that a guard pauses and a person may keep from going on by itself."""
+
 
 def problem_with(verb: Verb, status: RunStatus) -> str:
     """Why the wish cannot be met as the run stands; empty when it can."""
     if verb is Verb.RETRY and status.phase is Phase.QUEUED and status.retry_at:
+        return ""
+    if verb is Verb.PAUSE and status.held_by and status.phase in HELD:
         return ""
     if status.phase not in _PHASES[verb]:
         return f"{status.name} is {status.phase}; `{verb}` is for a run that is {_list(verb)}."

@@ -70,6 +70,17 @@ def parse_spec(text: str | bytes, default_name: str) -> RunSpec:
     return _build(block or {}, axolotl, default_name)
 
 
+def recall_spec(text: str | bytes, default_name: str) -> RunSpec:
+    """The spec of a run that was taken long ago, though its keys may be unknown by now.
+
+    Raises SpecError when it cannot be read at all.
+    """
+    data = load_yaml_mapping(text)
+    block = data.pop("run", None)
+    block = block if isinstance(block, dict) and not _run_problems(block) else {}
+    return _build(block, {k: v for k, v in data.items() if v is not None}, default_name)
+
+
 def list_problems(problems: list[str]) -> str:
     """One problem as it is, several as a list of at most ten."""
     if len(problems) == 1:

@@ -7,8 +7,9 @@ from core.run.status import RunStatus
 from core.spec.run_spec import RunSpec
 from daemon.decide import (
     Waiting,
-    at_place,
+    ahead,
     find_gpu_problem,
+    moved,
     next_rank,
     order,
     with_positions,
@@ -39,23 +40,19 @@ def test_a_run_that_is_moved_is_where_it_was_moved_to() -> None:
     queue = [waiting("a", 1), waiting("b", 2), waiting("c", 3), waiting("d", 4, priority=-1)]
     for name in "abcd":
         for place in (1, 2, 3, 4, 99):
-            others = [run for run in queue if run.run_id != name]
-            run = next(run for run in queue if run.run_id == name)
-            moved = replace(run, status=at_place(run.status, queue, place))
-            expected = [other.run_id for other in others]
+            expected = [run.run_id for run in queue if run.run_id != name]
             expected.insert(place - 1, name)
-            assert [run.run_id for run in order([*others, moved])] == expected
+            assert [run.run_id for run in order(moved(queue, name, place))] == expected
 
 
-def test_moving_to_the_same_place_again_and_again_keeps_the_order() -> None:
-    queue = [waiting(name, number) for number, name in enumerate("abcd")]
-    for _ in range(40):
-        last = order(queue)[-1]
-        moved = replace(last, status=at_place(last.status, queue, 2))
-        expected = [run.run_id for run in order(queue)]
-        expected.insert(1, expected.pop())
-        queue = [moved if run is last else run for run in queue]
-        assert [run.run_id for run in order(queue)] == expected
+def test_a_run_that_had_begun_goes_before_its_equals_and_keeps_its_priority() -> None:
+    begun = [waiting("x", 60), waiting("y", 50)]
+    back = [
+        replace(run, status=ahead(replace(run.status, started_at=run.status.submitted_at)))
+        for run in begun
+    ]
+    queue = [waiting("a", 1), waiting("urgent", 99, priority=1), *back]
+    assert [run.run_id for run in order(queue)] == ["urgent", "y", "x", "a"]
 
 
 def test_a_run_that_comes_last_comes_after_all_others() -> None:

@@ -13,7 +13,7 @@ from core.process import boot_id
 from core.run.failure import FailureKind
 from core.run.journal import JournalReader
 from core.run.status import RunStatus
-from daemon.ending import Ending, Outcome, find_exit, judge
+from daemon.ending import Ending, Outcome, find_exit, judge_outcome
 from tests.fake_trainer import write_weights
 
 ATTEMPT = 2
@@ -53,7 +53,7 @@ def end(paths: RunPaths, hung: bool = False) -> Ending:
     journal = JournalReader(paths.journal, ATTEMPT)
     journal.refresh()
     status = RunStatus(paths.run_id, "r", now(), now(), attempt=ATTEMPT)
-    return judge(paths, status, journal, hung)
+    return judge_outcome(paths, status, journal, hung)
 
 
 def test_completed_needs_the_last_word_and_the_model(paths: RunPaths) -> None:

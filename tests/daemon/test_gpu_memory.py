@@ -36,10 +36,14 @@ class Machine:
         )
         return GpuReading(snapshot, tuple(GpuProcess(pid, None) for pid in pids))
 
-    def second(self, used_mib: int | None, *pids: int, taken: bool = False) -> None:
+    def second(
+        self, used_mib: int | None, *pids: int, taken: bool = False, both: bool = False
+    ) -> None:
         """A second passes, the GPU is read, and the turn comes."""
         self.clock.now += 1
-        self.memory.follow([self.reading(used_mib, *pids)], {0} if taken else ())
+        other = replace(self.reading(10).snapshot, index=1)
+        readings = [self.reading(used_mib, *pids), *([GpuReading(other, ())] if both else [])]
+        self.memory.follow(readings, {0} if taken else ())
 
 
 @pytest.fixture
@@ -126,9 +130,10 @@ def test_a_run_whose_beginning_nobody_saw_is_told_by_its_processes() -> None:
 
 def test_the_queue_sees_each_gpu_as_it_is(machine: Machine) -> None:
     gpus = [Gpu(0, "GPU-0", "card", 24_000), Gpu(1, "GPU-1", "card", 24_000)]
-    taken, unread = machine.memory.states(gpus, {0: RUN}, cooling={1: "cools down"})
-    assert (taken.taken_by, taken.lost) == (RUN, False)
-    assert (unread.taken_by, unread.foreign_mib, unread.resting) == (None, None, "cools down")
+    taken, unread = machine.memory.states(gpus, {0: RUN}, cooling={0: "cools down"})
+    assert (taken.taken_by, taken.lost, taken.resting) == (RUN, False, "cools down")
+    # Nobody knows who uses it: nothing starts there before it was read.
+    assert (unread.taken_by, unread.foreign_mib, unread.resting) == (None, None, "was not read yet")
     # One that was never read is not known to be lost.
     assert not unread.lost
     assert machine.memory.states(gpus, {}, ours=[0])[0].foreign_mib is None
@@ -143,10 +148,10 @@ def test_the_memory_of_our_own_runs_lets_nobody_overtake_who_waits_for_it(
     large = Waiting(RUN, RunSpec("large", {}, gpus=2))
     small = Waiting(replace(RUN, run_id="other"), RunSpec("small", {}, gpus=1))
     for taken_by in ({0: RUN}, {}):
-        machine.second(8500, 7, 42, taken=bool(taken_by))
+        machine.second(8500, 7, 42, taken=bool(taken_by), both=True)
         states = machine.memory.states(gpus, taken_by)
         assert plan_starts([large, small], states, None, 2048, {}, 2).starts == ()
-    machine.second(500, 7)
+    machine.second(500, 7, both=True)
     plan = plan_starts([large, small], machine.memory.states(gpus, {}), None, 2048, {}, 2)
     assert [lane.run for lane in plan.starts] == [large]
 

@@ -404,12 +404,13 @@ def test_a_full_disk_at_the_start_keeps_the_run_waiting(workspace: Workspace, st
         able = dispatch.launcher
         full = OSError(28, "No space left on device")
         dispatch.launcher = replace(able, obtain=fail_with(full))
-        tick_until(supervisor, lambda: dispatch.trouble)
+        tick_until(supervisor, lambda: dispatch.troubles)
         supervisor.tick()
-        assert "No space left" in dispatch.trouble
+        assert "No space left" in dispatch.troubles[0]
+        assert "No space left" in the_run(workspace, "a").status.reason
         assert len(supervisor.roster.waiting) == 1
         dispatch.launcher = able
-        dispatch.start_again_at = float("-inf")
+        dispatch.clock = lambda: float("inf")
         tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
 
 

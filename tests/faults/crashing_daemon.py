@@ -2,8 +2,8 @@
 
 `python -P -m tests.faults.crashing_daemon` reads lines `WORKSPACE K` and forks a daemon for each, a
 second after the other: loading the daemon's code anew would take longer than all it does. It says
-the daemon's pid, and how it ended. K of 0 kills never; then the operations are listed in the
-workspace as `operations.txt` once the daemon was told to end.
+the daemon's pid, and how it ended. K of 0 kills never. The workspace's first daemon lists what it
+does in `operations.txt`.
 """
 
 import fcntl
@@ -38,14 +38,17 @@ OPERATIONS = "operations.txt"
 class Countdown:
     """Counts operations, and kills this process before the one that it was told."""
 
-    def __init__(self, kill_at: int) -> None:
+    def __init__(self, kill_at: int, listing: int) -> None:
         self.kill_at = kill_at
-        self.done: list[str] = []
+        self.listing = listing
+        self.write = os.write
+        self.done = 0
 
     def count(self, operation: str) -> None:
         """The operation is about to happen."""
-        self.done.append(operation)
-        if len(self.done) == self.kill_at:
+        self.done += 1
+        self.write(self.listing, f"{operation}\n".encode())
+        if self.done == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -76,14 +79,19 @@ def be_daemon(root: Path, kill_at: int) -> None:
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
     os.environ |= {WORKSPACE_VARIABLE: str(root), "PYTHONPATH": str(CODE_ROOT)}
-    countdown = Countdown(kill_at)
+    countdown = Countdown(kill_at, open_listing(root / OPERATIONS))
     for module, name in NOT_AUDITED:
         setattr(module, name, countdown.counted(name, getattr(module, name)))
     sys.addaudithook(countdown.audit)
-    code = supervise()
-    done = list(countdown.done)
-    (root / OPERATIONS).write_text("\n".join(done))
-    os._exit(code)
+    os._exit(supervise())
+
+
+def open_listing(path: Path) -> int:
+    """A new file to list operations in, or nowhere if there is one already."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except FileExistsError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def serve() -> None:

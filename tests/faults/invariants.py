@@ -1,11 +1,11 @@
 """What holds whatever happens: each finder returns one sentence for every time that it does not.
 
-| I1 | each spec ever dropped is in exactly one place: the queue, the rejected, or one run's folder |
-| I2 | never do two trainers of a run live at once, and none is started twice for one attempt       |
-| I3 | every record that a reader opens is whole                                                    |
-| I4 | a run moves as the table of moves allows; what is completed or cancelled stays so            |
-| I5 | no process of a run lives that is waiting, paused or finished                                |
-| I6 | the daemon lives and completes one more good spec: `Scene.check`                             |
+- I1: each spec ever dropped is in exactly one place: queue, rejected, or the folder of one run
+- I2: never do two trainers of a run live at once, and none is started twice for one attempt
+- I3: every record that a reader opens is whole
+- I4: a run moves as the table of moves allows; what is completed or cancelled stays so
+- I5: no process of a run lives that is waiting, paused or finished
+- I6: the daemon lives and completes one more good spec (`Scene.check` sees to that)
 """
 
 import threading
