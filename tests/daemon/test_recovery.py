@@ -1,5 +1,6 @@
 """What becomes of a run is decided from how its attempt ended, and from nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,6 +107,20 @@ def test_out_of_gpu_memory_halves_the_micro_batch_only_where_that_was_asked_for(
     assert (shrunk.phase, shrunk.status.shrinks, shrunk.status.retries) == (Phase.QUEUED, 2, 0)
     smallest = follow(failed(FailureKind.GPU_MEMORY), {"on_oom": "shrink"}, shrinks=2)
     assert smallest.phase is Phase.FAILED
+
+
+def test_a_pause_that_meets_an_end_of_gpu_memory_stays_a_pause() -> None:
+    ending = failed(FailureKind.GPU_MEMORY)
+    following = follow(ending, {"on_oom": "shrink"}, phase=Phase.PAUSING)
+    assert (following.phase, following.status.shrinks) == (Phase.PAUSED, 1)
+
+
+def test_an_ending_is_told_with_its_own_time_and_never_takes_time_back() -> None:
+    early = replace(COMPLETED, at=AT - timedelta(seconds=60))
+    assert follow(early).status.ended_at == early.at
+    assert follow(early).status.trained_s == 40.0
+    before_its_start = replace(COMPLETED, at=BEGAN - timedelta(hours=1))
+    assert follow(before_its_start, trained_s=5.0).status.trained_s == 5.0
 
 
 def test_the_seconds_trained_add_up_over_attempts() -> None:
