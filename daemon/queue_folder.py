@@ -51,9 +51,16 @@ class QueueFolder:
 
     def candidates(self) -> list[Path]:
         """The files that may be taken, the oldest first."""
+        # Marks that come while we look are for the next turn: an earlier file may lack its own.
+        with self._lock:
+            renamed, closed = set(self._renamed), set(self._closed)
         found = list(self._look())
-        self._forget({path.name for path, _ in found})
-        ready = [(path, arrival) for path, arrival in found if self._may_take(path.name, arrival)]
+        self._forget({path.name for path, _ in found}, renamed, closed)
+        ready = [
+            (path, arrival)
+            for path, arrival in found
+            if path.name in renamed or self._has_rested(arrival, path.name in closed)
+        ]
         return [path for path, arrival in sorted(ready, key=lambda x: (x[1].mtime_ns, x[0].name))]
 
     def is_settled(self, name: str) -> bool:
@@ -76,12 +83,8 @@ class QueueFolder:
                 known = self._arrivals[path.name] = Arrival(self.clock(), *looks)
             yield path, known
 
-    def _may_take(self, name: str, arrival: Arrival) -> bool:
-        with self._lock:
-            renamed, closed = name in self._renamed, name in self._closed
-        if renamed:
-            return True
-        return self._quiet_for(arrival) >= (CLOSED_QUIET_S if closed else self.quiet_s)
+    def _has_rested(self, arrival: Arrival, is_closed: bool) -> bool:
+        return self._quiet_for(arrival) >= (CLOSED_QUIET_S if is_closed else self.quiet_s)
 
     def _quiet_for(self, arrival: Arrival) -> float:
         """Seconds without a change: as watched, or by the file's own time if that is old."""
@@ -90,8 +93,9 @@ class QueueFolder:
         # A file older than a minute was there before we came; a smaller age may be a clock's whim.
         return by_file_time if by_file_time > 60 else watched
 
-    def _forget(self, present: set[str]) -> None:
+    def _forget(self, present: set[str], renamed: set[str], closed: set[str]) -> None:
+        """Forget the names that are gone, and of the marks only those that were seen."""
         self._arrivals = {n: a for n, a in self._arrivals.items() if n in present}
         with self._lock:
-            self._renamed &= present
-            self._closed &= present
+            self._renamed -= renamed - present
+            self._closed -= closed - present

@@ -112,11 +112,11 @@ class Supervisor:
             "looking for GPUs": self.find_gpus,
             "watching the queue": self.renew_watch,
             "taking specs": self.take_specs,
-            "taking up the rest": self.take_up_rest,
             "obeying requests": self.obey_requests,
             "following runs": self.follow_runs,
             "guarding runs": self.guard_runs,
             "starting runs": self.start_runs,
+            "looking at all runs": self.look_at_all_runs,
             "keeping the sandbox": self.keep_sandbox,
             "checking models": self.model_checks.tick,
             "the heartbeat": self.beat,
@@ -146,19 +146,19 @@ class Supervisor:
         if take_specs(self.roster, self.settings, self.queue, [gpu.index for gpu in self.gpus]):
             self.watch.wake()
 
-    def take_up_rest(self) -> None:
-        """Try now and then what could not be taken up, such as claims on a full disk."""
-        if self._is_time_to_look():
-            self.take_up.rest()
-
     def obey_requests(self) -> None:
-        """Do what people asked: of runs that have not ended at once, of the others when woken."""
-        run_ids = [*(run.run_id for run in self.roster.waiting), *self.roster.live]
-        run_ids += self.roster.paused
-        if self.is_woken or self._is_time_to_look():
-            run_ids = [paths.run_id for paths in self.workspace.run_folders()]
+        """Do what people asked of runs that have not ended."""
+        waiting = [run.run_id for run in self.roster.waiting]
+        for_each([*waiting, *self.roster.live, *self.roster.paused], self._obey)
+
+    def look_at_all_runs(self) -> None:
+        """Now and then, and when woken: what could not be taken up, and requests of the ended."""
+        if self._is_time_to_look():
             self.looked_at = self.clock()
-        for_each(run_ids, self._obey)
+            self.take_up.rest()
+        elif not self.is_woken:
+            return
+        for_each([paths.run_id for paths in self.workspace.run_folders()], self._obey)
 
     def _obey(self, run_id: str) -> None:
         for request in self.requests.find(self.workspace.run(run_id)):

@@ -170,7 +170,8 @@ def _spawn_keeper(start: Start, lock: int, command: list[str]) -> "subprocess.Po
 
 def keeper_command(lock: str, command: list[str]) -> list[str]:
     """The call of a keeper; `lock` is a descriptor it inherits, or `-` for one it takes."""
-    return [sys.executable, "-P", "-m", "trainer.keeper", lock, *command]
+    # It needs nothing but the standard library and core, and starts sooner without the rest (-S).
+    return [sys.executable, "-S", "-P", "-m", "trainer.keeper", lock, *command]
 
 
 @contextlib.contextmanager

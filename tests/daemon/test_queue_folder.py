@@ -1,11 +1,12 @@
 """When a file in the queue folder counts as complete."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from daemon.queue_folder import QueueFolder
+from daemon.queue_folder import Arrival, QueueFolder
 from tests.clock import Clock
 
 QUIET_S = 3.0
@@ -92,3 +93,22 @@ def test_a_name_that_left_is_forgotten(queue: QueueFolder, clock: Clock) -> None
     assert names(queue) == []
     put(queue, clock, "a.yaml")
     assert names(queue) == []
+
+
+def test_a_mark_that_comes_while_the_folder_is_listed_is_kept(
+    queue: QueueFolder, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that came too late for an earlier file lets no later one overtake it."""
+    look = queue._look
+
+    def look_while_two_come() -> Iterator[tuple[Path, Arrival]]:
+        found = list(look())
+        for name in ("a.yaml", "b.yaml"):
+            (queue.folder / name).write_text("x")
+            queue.note_renamed(name)
+        return iter(found)
+
+    monkeypatch.setattr(queue, "_look", look_while_two_come)
+    assert queue.candidates() == []
+    monkeypatch.undo()
+    assert [path.name for path in queue.candidates()] == ["a.yaml", "b.yaml"]
