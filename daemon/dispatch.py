@@ -119,7 +119,7 @@ class Dispatch:
     def _obstacle(self, run: Waiting) -> str:
         status = run.status
         if status.retry_at and has_to_wait(status.retry_at):
-            which = f"attempt {status.retries + 1} of {run.spec.max_attempts}"
+            which = f"try {status.retries + 1} of {run.spec.max_attempts}"
             return f"waits until {status.retry_at.astimezone():%H:%M:%S} before {which}"
         if self.clock() < self._again_at.get(run.run_id, 0.0):
             return self._troubles[run.run_id]

@@ -162,7 +162,9 @@ class Guards:
         hours = self._settings.training_hours
         if hours is None or hours.include(self._machine.local_time):
             return None
-        return Hold(Guard.HOURS, f"outside of the training hours ({hours})")
+        return Hold(
+            Guard.HOURS, f"outside of the training hours ({hours}); goes on at {hours.start:%H:%M}"
+        )
 
 
 def check_disk_before(

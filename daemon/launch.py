@@ -93,7 +93,7 @@ def begun(status: RunStatus, gpus: tuple[Gpu, ...], resume: Resume) -> RunStatus
 def _reason(status: RunStatus, resume: Resume) -> str:
     where = f"on GPU {', '.join(map(str, status.gpus))}" if status.gpus else "on the CPU"
     if resume.checkpoint:
-        return f"going on {where} after step {resume.step:,}"
+        return f"going on after step {resume.step:,}, {where}"
     if status.attempt > 1:
         return f"starting {where} from the beginning, as no checkpoint was saved"
     return f"starting {where}"

@@ -165,10 +165,15 @@ class LiveRun:
             self._update(progress=progress)
 
     def _progress(self) -> Progress:
-        """Progress as of this attempt's newest log event; before the first, as planned."""
+        """Progress as of this attempt's newest log event; before the first, as planned.
+
+        Where it stopped on request is told exactly, between two log events too.
+        """
         before = self.status.progress
         plan = self.journal.last("plan") or {}
         rows = [row for row in self.recent if row.get("attempt") == self.status.attempt]
+        if stopped := self.journal.last("stopped"):
+            rows = [*rows, {**(rows[-1] if rows else plan), "step": stopped["step"]}]
         newest = rows[-1] if rows else plan
         # Those that were learned from, as the speed counts them: padding and questions are not.
         tokens = [row["trainable_tokens"] for row in rows if "trainable_tokens" in row]
@@ -178,11 +183,11 @@ class LiveRun:
             total_steps=int(newest.get("total_steps", plan.get("total_steps", before.total_steps))),
             epoch=round(float(newest.get("epoch") or before.epoch), 4),
             tokens=int(tokens[-1]) if tokens else before.tokens,
-            eta_s=self._eta_s(),
+            eta_s=self._eta_s(rows),
         )
 
-    def _eta_s(self) -> float | None:
-        eta = estimate_s(list(self.recent), now())
+    def _eta_s(self, rows: list[dict[str, Any]]) -> float | None:
+        eta = estimate_s(rows, now())
         return None if eta is None else float(round(eta))
 
     def _update(self, **changes: Any) -> None:

@@ -80,11 +80,11 @@ def _failed(
     if failure.kind not in TRANSIENT:
         return _finish(status, Phase.FAILED, failure.sentence, at)
     if status.phase is Phase.PAUSING:
-        return Next(Phase.PAUSED, f"it ended before it could save: {failure.sentence}", status)
+        return Next(Phase.PAUSED, f"{failure.sentence} That was before it could save.", status)
     if failure.step is not None and failure.step == status.died_at_step:
         return _finish(_same_step(status, failure), Phase.FAILED, _twice(failure), at)
     if status.retries + 1 >= spec.max_attempts:
-        reason = f"{failure.sentence} That was attempt {status.retries + 1} of {spec.max_attempts}."
+        reason = f"{failure.sentence} That was try {status.retries + 1} of {spec.max_attempts}."
         return _finish(status, Phase.FAILED, reason, at)
     return _again(status, failure, spec, delay_s, at)
 
@@ -107,7 +107,7 @@ def _again(
         retry_at=at + timedelta(seconds=wait_s),
         held_by="",
     )
-    reason = f"{failure.sentence} Attempt {again.retries + 1} of {spec.max_attempts} follows."
+    reason = f"{failure.sentence} Try {again.retries + 1} of {spec.max_attempts} follows."
     return Next(Phase.QUEUED, reason, again)
 
 

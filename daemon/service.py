@@ -30,7 +30,10 @@ def supervise() -> int:
     workspace.runs.mkdir(parents=True, exist_ok=True)
     lock = take_lock(workspace.daemon_lock)
     if lock is None:
-        print(f"a daemon already supervises {workspace.root}", file=sys.stderr)
+        print(
+            f"a daemon already supervises {workspace.root}; see `python -m daemon status`",
+            file=sys.stderr,
+        )
         return EXIT_BUSY
     furnish(workspace)
     try:
@@ -50,5 +53,7 @@ def supervise() -> int:
     signal.signal(signal.SIGTERM, on_stop)
     signal.signal(signal.SIGINT, on_stop)
     logging.info("supervising %s (pid %s)", workspace.root, os.getpid())
+    if sys.stderr.isatty():
+        print("Ctrl+C stops the daemon. Commands: python -m daemon --help", file=sys.stderr)
     supervisor.run()
     return 0

@@ -112,8 +112,9 @@ class Supervisor:
             "looking for GPUs": self.find_gpus,
             "watching the queue": self.renew_watch,
             "taking specs": self.take_specs,
-            "obeying requests": self.obey_requests,
+            # First what is: a training that has ended is not cancelled any more.
             "following runs": self.follow_runs,
+            "obeying requests": self.obey_requests,
             "guarding runs": self.guard_runs,
             "starting runs": self.start_runs,
             "looking at all runs": self.look_at_all_runs,

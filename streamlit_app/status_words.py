@@ -36,7 +36,7 @@ def queue_text(status: RunStatus) -> str:
 def pause_text(status: RunStatus) -> str:
     """Where it stopped and what Resume will do; of a guard's pause, what the guard said."""
     if status.held_by:
-        text = _ended(f"Held by the {status.held_by} guard: {status.reason}")
+        text = _ended(sentence(status.reason))
         return text if "goes on" in text else f"{text} It goes on by itself."
     step = checkpoint_step(status)
     if step is not None and step >= status.progress.step and status.failure is None:
@@ -71,8 +71,8 @@ def attempts_text(status: RunStatus) -> str:
 
 
 def with_attempt(text: str, status: RunStatus) -> str:
-    """The text, and which attempt it is about when there were several."""
-    return f"{text} · attempt {status.attempt}" if status.attempt > 1 else text
+    """The text, and which try it is, when it was tried again without anybody asking."""
+    return f"{text} · try {status.retries + 1}" if status.retries else text
 
 
 def step_text(step: int, status: RunStatus) -> str:

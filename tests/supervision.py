@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.lock import take_lock
 from core.paths import RunPaths, Workspace
 from core.process import pids_with_environment
 from core.run.store import Run, Store
@@ -59,6 +60,7 @@ def supervising(workspace: Workspace, settings: Settings = SETTINGS) -> Iterator
         started.append(keep(start, [sys.executable, str(FAKE_TRAINER)]))
         return started[-1]
 
+    lock = take_lock(workspace.daemon_lock)
     supervisor = Supervisor(workspace, settings, dict(os.environ), obtain=obtain)
     supervisor.open()
     try:
@@ -67,6 +69,8 @@ def supervising(workspace: Workspace, settings: Settings = SETTINGS) -> Iterator
         supervisor.close()
         for trainer in started:
             end(trainer)
+        if lock is not None:
+            os.close(lock)
 
 
 @contextmanager
@@ -89,7 +93,12 @@ def tick_until(supervisor: Supervisor, fact: Callable[[], object]) -> None:
         supervisor.tick()
         supervisor.watch.wait(0.02)
 
-    wait_until(fact, turn, told=lambda: f"troubles: {supervisor.troubles}")
+    def tell() -> str:
+        runs = [run.status for run in Store(supervisor.workspace).runs()]
+        told = [f"{run.name} ({run.owner}) {run.phase}: {run.reason}" for run in runs]
+        return "\n".join([f"troubles: {supervisor.troubles}", *told])
+
+    wait_until(fact, turn, told=tell)
 
 
 def the_run(workspace: Workspace, name: str) -> Run | None:

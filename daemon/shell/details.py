@@ -6,7 +6,7 @@ from datetime import datetime
 from core.clock import now
 from core.log_text import clean_log
 from core.run.failure import Failure
-from core.run.phase import FINISHED, LIVE
+from core.run.phase import FINISHED, LIVE, Phase
 from core.run.status import RunStatus, elapsed_s
 from core.run.store import Run, Store
 from daemon.shell.status import attempt_text, gpus_text, phase_text, progress_text, to_json
@@ -61,7 +61,8 @@ def _facts(status: RunStatus, at: datetime) -> dict[str, str]:
 
 
 def _on_disk(run: Run, store: Store) -> dict[str, str]:
-    resumable = " (the run can go on from the newest)" if run.status.resumable else ""
+    goes_on = run.status.resumable and run.status.phase not in FINISHED - {Phase.FAILED}
+    resumable = " (the run can go on from the newest)" if goes_on else ""
     steps = ", ".join(f"{step:,}" for step in run.checkpoints())
     return {
         "requested": ", ".join(store.requested(run.run_id)),

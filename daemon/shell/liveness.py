@@ -22,8 +22,10 @@ class Daemon:
 def look_for_daemon(workspace: Workspace) -> Daemon:
     """The daemon of the workspace as it is now."""
     heartbeat = read_heartbeat(workspace.heartbeat)
-    lives = heartbeat is not None and heartbeat.is_fresh(now())
-    return Daemon(heartbeat, lives, lives or _holds(workspace))
+    is_fresh = heartbeat is not None and heartbeat.is_fresh(now())
+    holds = _holds(workspace)
+    # Its last sign of life stays fresh for a moment after it has ended.
+    return Daemon(heartbeat, is_fresh and holds is not False, holds or (holds is None and is_fresh))
 
 
 def describe(daemon: Daemon) -> str:
@@ -38,9 +40,9 @@ def describe(daemon: Daemon) -> str:
     return f"The daemon is not running: nothing starts. {HOW_TO_START}"
 
 
-def _holds(workspace: Workspace) -> bool:
+def _holds(workspace: Workspace) -> bool | None:
+    """Whether a daemon holds the lock; None where it may not be looked at, as another user's."""
     try:
         return is_locked(workspace.daemon_lock)
     except OSError:
-        # Another user's: then only the heartbeat tells.
-        return False
+        return None

@@ -47,6 +47,10 @@ def _run(arguments: argparse.Namespace, workspace: Workspace) -> int:
     if arguments.command == "doctor":
         # Apart: it has to work where nothing else does.
         return _doctor(arguments, workspace)
+    if not workspace.root.is_dir():
+        return _fail(
+            f"There is no folder {workspace.root}. LLM_TRAINER_WORKSPACE names it.", FAILED
+        )
     if workspace.runs.exists() and not os.access(workspace.runs, os.R_OK | os.X_OK):
         return _fail(f"{workspace.runs} is closed to this user. {HOW_TO_ENTER}", FAILED)
     return _COMMANDS[arguments.command](arguments, workspace)

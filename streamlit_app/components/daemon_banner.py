@@ -6,7 +6,8 @@ from streamlit_app import guard, session
 from streamlit_app.display import plain
 
 DOWN = (
-    "The daemon is not running: queued runs wait. Start it with `make run` or "
+    "The daemon is not running: trainings go on, but nothing starts, and what is shown of them is "
+    "from when it ended. Wishes are kept. Start it with `make run` or "
     "`systemctl start llm-trainer-daemon`."
 )
 

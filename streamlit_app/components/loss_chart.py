@@ -17,6 +17,8 @@ HEIGHT = 320
 FEW_POINTS = 60
 FEW_STEPS = 8
 MARK_COLOR = "#8a93a5"
+NO_EVENT = "The run ended before its first log event: there is no loss curve."
+NO_LOSS = "No logged loss was a finite number: there is no loss curve."
 NAMES = {"loss": "Loss", "eval_loss": "Validation loss"}
 
 
@@ -24,7 +26,7 @@ def show(run: Run) -> None:
     """The curves, at a fixed height whether or not there is a point yet."""
     curves = session.curves(run)
     if not curves.has_points and run.status.phase in FINISHED:
-        st.caption("The run ended before its first log event: there is no loss curve.")
+        st.caption(NO_LOSS if curves.latest else NO_EVENT)
         return
     with st.container(height=HEIGHT, border=False):
         if not curves.has_points:

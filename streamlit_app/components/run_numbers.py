@@ -33,7 +33,7 @@ def show(run: Run) -> None:
             st.metric("Time left", duration_text(status.progress.eta_s))
     if status.progress.step or curves.latest:
         st.caption(sentence(" · ".join(_counts(status, curves.last("tokens_per_second")))))
-    if curves.lost_loss:
+    if curves.lost_loss and not status.failure:
         st.warning(
             "The loss is no number any more (NaN or infinite). A lower learning rate often helps.",
             icon=":material/trending_up:",

@@ -166,8 +166,9 @@ def show_result(dataset: Dataset | None, why_none: str) -> None:
         st.error(marked(str(error)))
         return
     st.session_state["new_text"] = text
-    steps = count_text(count_steps(draft, dataset))
-    st.markdown(f"**{draft.effective_batch}** rows per step, about **{steps}** steps")
+    count = count_steps(draft, dataset)
+    steps = f"**{count_text(count)}** step" if count == 1 else f"**{count_text(count)}** steps"
+    st.markdown(f"**{draft.effective_batch}** rows per step, about {steps}")
     for doubt in find_doubts(draft, dataset):
         st.warning(plain(doubt))
     start_panel.show(text, find_errors(draft, dataset))

@@ -72,14 +72,13 @@ def status(phase: Phase, reason: str = "", **changes: Any) -> RunStatus:
             Phase.PAUSED,
             "GPU 0 is at 91 °C; goes on below 75 °C",
             {**SAVED, "held_by": "temperature"},
-            "Held by the temperature guard: GPU 0 is at 91 °C; goes on below 75 °C.",
+            "GPU 0 is at 91 °C; goes on below 75 °C.",
         ),
         (
             Phase.PAUSED,
             "outside of the training hours (22:00-07:00)",
             {"held_by": "hours"},
-            "Held by the hours guard: outside of the training hours (22:00-07:00). "
-            "It goes on by itself.",
+            "Outside of the training hours (22:00-07:00). It goes on by itself.",
         ),
         (
             Phase.QUEUED,
@@ -100,8 +99,8 @@ def status(phase: Phase, reason: str = "", **changes: Any) -> RunStatus:
             "It was killed at step 57. Attempt 2 of 3 follows.",
         ),
         (Phase.RUNNING, "training 200 steps", {"gpus": (0,)}, "On GPU 0"),
-        (Phase.RUNNING, "training", {"gpus": (0, 1), "attempt": 2}, "On GPUs 0 and 1 · attempt 2"),
-        (Phase.STARTING, "going on on GPU 0", {"attempt": 3}, "Going on on GPU 0 · attempt 3"),
+        (Phase.RUNNING, "training", {"gpus": (0, 1), "retries": 1}, "On GPUs 0 and 1 · try 2"),
+        (Phase.STARTING, "going on", {"attempt": 9, "retries": 2}, "Going on · try 3"),
         (Phase.FAILED, "an old record", {}, "An old record"),
         (
             Phase.FAILED,
@@ -112,8 +111,8 @@ def status(phase: Phase, reason: str = "", **changes: Any) -> RunStatus:
         (
             Phase.FAILED,
             "killed",
-            {"failure": Failure(FailureKind.KILLED, "killed"), "attempt": 2},
-            "Before the training began · attempt 2",
+            {"failure": Failure(FailureKind.KILLED, "killed"), "retries": 1},
+            "Before the training began · try 2",
         ),
         (Phase.COMPLETED, "trained 200 steps", {"attempt": 2}, "Trained 200 steps"),
     ],

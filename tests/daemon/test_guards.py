@@ -175,7 +175,7 @@ def test_without_a_limit_no_heat_holds_and_what_was_held_goes_on() -> None:
 
 def test_outside_of_the_training_hours_nothing_trains_and_nothing_starts() -> None:
     watched = Watched(Settings(training_hours=Hours(time(22), time(7))))
-    sentence = "outside of the training hours (22:00-07:00)"
+    sentence = "outside of the training hours (22:00-07:00); goes on at 22:00"
     hold, start = watched.guards.find_hold(RUN), watched.guards.hold_for_start(None)
     assert hold
     assert hold == start

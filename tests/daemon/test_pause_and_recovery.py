@@ -187,7 +187,7 @@ def test_a_crash_is_tried_again_at_most_max_attempts_times(
         tick_until(supervisor, lambda: phase(workspace, "a") == "failed")
         run = the_run(workspace, "a")
         assert run.status.failure.kind is FailureKind.CRASHED
-        assert "attempt 1 of 1" in run.status.reason
+        assert "try 1 of 1" in run.status.reason
         store.request(run.run_id, Verb.RETRY)
         tick_until(supervisor, lambda: phase(workspace, "a") == "completed")
 

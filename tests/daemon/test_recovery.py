@@ -76,7 +76,7 @@ def test_max_attempts_are_not_exceeded() -> None:
     assert follow(failed(FailureKind.CRASHED), retries=1).phase is Phase.QUEUED
     last = follow(failed(FailureKind.CRASHED), retries=2)
     assert last.phase is Phase.FAILED
-    assert "attempt 3 of 3" in last.reason
+    assert "try 3 of 3" in last.reason
     assert follow(failed(FailureKind.CRASHED), {"max_attempts": 1}).phase is Phase.FAILED
 
 

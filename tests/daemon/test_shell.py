@@ -103,13 +103,21 @@ def rows(text: str) -> list[list[str]]:
 
 def test_an_empty_folder_has_a_status(tmp_path: Path) -> None:
     result = subprocess.run(
-        command("status"), env=environment(tmp_path / "none"), capture_output=True, text=True
+        command("status"), env=environment(tmp_path), capture_output=True, text=True
     )
     assert result.returncode == 0
     assert result.stderr == ""
     assert "daemon is not running" in result.stdout.splitlines()[0]
     assert "No runs yet" in result.stdout
-    assert not (tmp_path / "none").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_that_is_not_there_is_no_empty_one(tmp_path: Path) -> None:
+    result = subprocess.run(
+        command("status"), env=environment(tmp_path / "none"), capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert f"There is no folder {tmp_path / 'none'}" in result.stderr
 
 
 def test_status_shows_what_runs_what_waits_in_order_and_why(

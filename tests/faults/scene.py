@@ -169,9 +169,7 @@ class Scene:
 
     def _prove_alive(self) -> None:
         """I6: whatever is on its way can be cancelled, and one more good spec is completed."""
-        for run in self._unfinished():
-            self.store.request(run.run_id, Verb.CANCEL)
-        self.until(lambda: not self._unfinished())
+        self.until(self._has_ended_all)
         self.drop(LAST, "steps-1")
         self.until(lambda: self.phase(LAST) == "completed")
 
@@ -183,6 +181,14 @@ class Scene:
         for paths in self.workspace.run_folders():
             wait_until(lambda paths=paths: not TrainerProcess(paths).kill())
         self.witness.stop()
+
+    def _has_ended_all(self) -> bool:
+        """Whether nothing is on its way; what is, also by an earlier wish, is asked to end."""
+        unfinished = self._unfinished()
+        for run in unfinished:
+            if Verb.CANCEL not in self.store.requested(run.run_id):
+                self.store.request(run.run_id, Verb.CANCEL)
+        return not unfinished
 
     def _unfinished(self) -> list[Run]:
         rests = {*FINISHED, Phase.PAUSED}

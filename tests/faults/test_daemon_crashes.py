@@ -5,16 +5,19 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from core.files import load_json, parse_json_lines
+from core.lock import take_lock
 from core.run.failure import FailureKind
 from core.run.phase import Verb
 from daemon.service import EXIT_BUSY
 from tests.faults.scene import Scene
 from tests.lives import Life, read_lives
+from tests.real import environment
 from tests.supervision import living
 from tests.waiting import wait_until
 
@@ -153,6 +156,9 @@ def kill_all(scene: Scene, name: str) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+NAN = float("nan")
+
+
 def change(**changes: object) -> str:
     """A status that is whole but for the values named."""
     return json.dumps(changes)
@@ -161,12 +167,14 @@ def change(**changes: object) -> str:
 DAMAGES = {
     "garbage": "\0\x01garbage",
     "a list": "[1, 2]",
-    "no number": '{"rank": NaN}',
-    "other fields": '{"a": 1}',
+    "a rank that is no number": change(rank=NAN),
+    "a time left that is no number": change(progress={"eta_s": NAN}),
     "an unknown phase": change(phase="sleeping"),
     "a time that is none": change(since="yesterday"),
     "no rank": change(rank=None),
     "words for numbers": change(attempt="one", priority="high"),
+    "a word for a step": change(progress={"step": "ten"}),
+    "a number for a checkpoint": change(latest_checkpoint=7),
 }
 
 
@@ -179,7 +187,20 @@ def damage(scene: Scene, name: str, text: str) -> None:
     path.write_text(text)
 
 
-@pytest.mark.parametrize("text", DAMAGES.values(), ids=DAMAGES)
+NO_NUMBERS = pytest.mark.xfail(
+    reason="a status with NaN is read, can never be written again, and no daemon comes up",
+    raises=ValueError,
+    strict=True,
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=name, marks=NO_NUMBERS if "NaN" in text else ())
+        for name, text in DAMAGES.items()
+    ],
+)
 def test_a_status_that_was_spoiled_neither_loses_the_run_nor_stops_the_daemon(
     scene: Scene, text: str
 ) -> None:
@@ -235,7 +256,7 @@ STEPS = (
     "find_gpus",
     "renew_watch",
     "take_specs",
-    "take_up_claims",
+    "look_at_all_runs",
     "obey_requests",
     "follow_runs",
     "guard_runs",
@@ -264,6 +285,7 @@ def test_a_step_that_raises_is_told_and_works_again_when_it_can(
     assert supervisor.troubles == {}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_exception_in_the_watcher_costs_a_moment_and_no_spec(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,27 +299,31 @@ def test_an_exception_in_the_watcher_costs_a_moment_and_no_spec(
     scene.until_phase("a", "completed")
 
 
+@pytest.mark.xfail(
+    reason="a look holds the lock for a moment, and whoever wants it then takes it for held",
+    strict=True,
+)
 def test_who_only_looks_whether_a_run_lives_keeps_nobody_from_starting_it(scene: Scene) -> None:
-    """The shell looks at locks as well, in a process of its own."""
-    look = (
-        "import pathlib, sys\nfrom core.lock import is_locked\n"
-        "while True:\n    is_locked(pathlib.Path(sys.argv[1]))\n"
-    )
-    path = scene.workspace.runs / "lock"
-    os.close(take_free(path))
-    with subprocess.Popen(
-        ["python", "-c", look, str(path)], env=os.environ | {"PYTHONPATH": "."}
-    ) as looker:
+    """The page and the shell look at locks as well, in processes of their own."""
+    path = scene.workspace.runs / ".lock"
+    path.touch()
+    command = [sys.executable, "-c", LOOK, str(path)]
+    looking_on = environment(scene.workspace.root)
+    with subprocess.Popen(command, env=looking_on, stdout=subprocess.PIPE) as looker:
         try:
-            for _ in range(3000):
-                os.close(take_free(path))
+            looker.stdout.readline()
+            for _ in range(20_000):
+                lock = take_lock(path)
+                assert lock is not None, "a lock that nobody holds could not be taken"
+                os.close(lock)
         finally:
             looker.kill()
 
 
-def take_free(path) -> int:
-    from core.lock import take_lock
-
-    lock = take_lock(path)
-    assert lock is not None, "a lock that nobody holds could not be taken"
-    return lock
+LOOK = """
+import pathlib, sys
+from core.lock import is_locked
+print("begins", flush=True)
+while True:
+    is_locked(pathlib.Path(sys.argv[1]))
+"""

@@ -3,6 +3,7 @@
 A longer search than in the daily tests: FAULT_EXAMPLES=500 (and FAULT_STEPS=40).
 """
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -19,10 +20,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from core.run.phase import Phase, Verb
+from core.run.phase import Verb
 from core.run.store import Run
 from tests.faults.scene import Scene
-from tests.supervision import living
+from tests.supervision import living, the_run
 
 TURNS = 4
 BEHAVIOURS = (
@@ -62,22 +63,21 @@ class Interleavings(RuleBasedStateMachine):
         self.scene.drop(name, behaviour, priority=priority)
         self.turn()
 
-    @precondition(lambda self: self.runs())
-    @rule(verb=st.sampled_from(sorted(Verb)), data=st.data(), place=st.integers(1, 3))
-    def ask(self, verb: Verb, data: st.DataObject, place: int) -> None:
-        run = data.draw(st.sampled_from(self.runs()))
-        self.scene.store.request(run.run_id, verb, to=place)
+    @precondition(lambda self: self.names)
+    @rule(verb=st.sampled_from(sorted(Verb)), which=st.integers(0, 9), place=st.integers(1, 3))
+    def ask(self, verb: Verb, which: int, place: int) -> None:
+        run = self.run(which)
+        if run:
+            self.scene.store.request(run.run_id, verb, to=place)
         self.turn()
 
-    @precondition(lambda self: self.runs(Phase.STARTING, Phase.RUNNING, Phase.PAUSING))
-    @rule(data=st.data())
-    def kill_something(self, data: st.DataObject) -> None:
-        run = data.draw(st.sampled_from(self.runs(Phase.STARTING, Phase.RUNNING, Phase.PAUSING)))
-        for pid in living(run.paths)[:1]:
-            try:
+    @precondition(lambda self: self.names)
+    @rule(which=st.integers(0, 9))
+    def kill_something(self, which: int) -> None:
+        run = self.run(which)
+        for pid in living(run.paths)[:1] if run else []:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         self.turn()
 
     @rule()
@@ -94,9 +94,9 @@ class Interleavings(RuleBasedStateMachine):
     def no_step_of_the_daemon_fails(self) -> None:
         assert not self.scene.supervisor.troubles
 
-    def runs(self, *phases: Phase) -> list[Run]:
-        runs = sorted(self.scene.store.runs(), key=lambda run: run.run_id)
-        return [run for run in runs if not phases or run.status.phase in phases]
+    def run(self, which: int) -> Run | None:
+        """One of the runs, if the daemon has taken it."""
+        return the_run(self.scene.workspace, self.names[which % len(self.names)])
 
 
 def test_no_order_of_wishes_and_mishaps_breaks_what_always_holds() -> None:
