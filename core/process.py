@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -35,17 +35,27 @@ def pids_with_environment(assignment: str) -> Iterator[int]:
 
 
 def signal_marked(pid: int, assignment: str, signum: signal.Signals) -> bool:
-    """Signal the process if it has `NAME=value` in its environment; whether it was there.
+    """Signal the process if it has `NAME=value` in its environment; whether it was there."""
+    return _signal(pid, signum, lambda: _has_environment(pid, assignment))
 
-    The process is held by a descriptor while its environment is read, so that the signal cannot
-    reach another one that got the same pid meanwhile.
+
+def signal_child(pid: int, parent: int, signum: signal.Signals) -> bool:
+    """Signal the process if it lives and has this parent; whether it was so."""
+    return _signal(pid, signum, lambda: pid in children(parent))
+
+
+def _signal(pid: int, signum: signal.Signals, is_meant: Callable[[], bool]) -> bool:
+    """Signal the process if it is the one that is meant; whether it was.
+
+    It is held by a descriptor while that is looked at, so that the signal cannot reach another one
+    that got the same pid meanwhile.
     """
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return False
     try:
-        if not _has_environment(pid, assignment):
+        if not is_meant():
             return False
         signal.pidfd_send_signal(descriptor, signum)
     except ProcessLookupError:
@@ -53,6 +63,15 @@ def signal_marked(pid: int, assignment: str, signum: signal.Signals) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def children(parent: int) -> list[int]:
+    """The living children of the process."""
+    try:
+        pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(pid) for pid in pids if started_ticks(int(pid)) is not None]
 
 
 def leaders(pids: Iterable[int]) -> list[int]:

@@ -18,7 +18,15 @@ from core.errors import RecordError
 from core.files import load_json
 from core.lock import is_locked, take_lock
 from core.paths import CODE_ROOT, RunPaths
-from core.process import boot_id, is_same, leaders, pids_with_environment, signal_marked
+from core.process import (
+    boot_id,
+    children,
+    is_same,
+    leaders,
+    pids_with_environment,
+    signal_child,
+    signal_marked,
+)
 from core.run.phase import Phase
 from core.run.status import RunStatus
 from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
@@ -86,10 +94,16 @@ class TrainerProcess:
         The keeper goes last, when nothing else is left, so that it can write down the end.
         """
         keeper = self._keeper_pid()
-        others = [pid for pid in self._pids() if pid != keeper]
-        for pid in others or ([keeper] if keeper else []):
+        marked = [pid for pid in self._pids() if pid != keeper]
+        for pid in marked:
             signal_marked(pid, self._mark, signal.SIGKILL)
-        return others
+        if marked or keeper is None:
+            return marked
+        # What has cleared its environment has come to the keeper, as an orphan.
+        nameless = [pid for pid in children(keeper) if signal_child(pid, keeper, signal.SIGKILL)]
+        if not nameless:
+            signal_marked(keeper, self._mark, signal.SIGKILL)
+        return nameless
 
     def _ask(self, signum: signal.Signals) -> bool:
         """Tell the keeper; where it was killed, tell the ranks it left behind."""

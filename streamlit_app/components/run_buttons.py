@@ -120,13 +120,9 @@ def confirm_cancel(run: Run) -> None:
     """Asks once more, for a cancelled run does not go on."""
     st.markdown(f"**{plain(run.status.name)}** {_consequence(run)}")
     with st.container(horizontal=True):
-        clicked = st.button(
-            "Cancel the run",
-            type="primary",
-            on_click=_request_cancel,
-            args=(run,),
-        )
-        if st.button("Keep it", on_click=_answered) or clicked:
+        clicked = st.button("Cancel the run", on_click=_request_cancel, args=(run,))
+        # What loses nothing is the one that stands out.
+        if st.button("Keep it", type="primary", on_click=_answered) or clicked:
             st.rerun()
 
 

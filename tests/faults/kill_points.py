@@ -21,6 +21,7 @@ from tests.waiting import wait_until
 WORKERS = 4
 """More than cores: half of the time of a play is waiting."""
 
+NEVER = range(0)
 Step = tuple[Callable[[Scene], bool], Callable[[Scene], None]]
 """A fact that is waited for, and what a person does then."""
 
@@ -28,9 +29,11 @@ Step = tuple[Callable[[Scene], bool], Callable[[Scene], None]]
 class Forked:
     """A daemon process as `Scene` knows it, forked by a server that has its code loaded."""
 
-    def __init__(self, server: "subprocess.Popen[str]", root: Path, kill_at: int) -> None:
+    def __init__(
+        self, server: "subprocess.Popen[str]", root: Path, kill_at: int = 0, failing: range = NEVER
+    ) -> None:
         self.server = server
-        server.stdin.write(f"{root} {kill_at}\n")
+        server.stdin.write(f"{root} {kill_at} {failing.start} {failing.stop}\n")
         server.stdin.flush()
         self.pid = int(server.stdout.readline())
 

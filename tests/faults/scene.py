@@ -188,7 +188,7 @@ class Scene:
         for run in unfinished:
             if Verb.CANCEL not in self.store.requested(run.run_id):
                 self.store.request(run.run_id, Verb.CANCEL)
-        return not unfinished
+        return not unfinished and not self.store.dropped()
 
     def _unfinished(self) -> list[Run]:
         rests = {*FINISHED, Phase.PAUSED}

@@ -67,11 +67,6 @@ def test_no_process_hides_behind_a_trainer_and_a_keeper_that_are_stopped(scene: 
     cancel(scene)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="TrainerProcess.kill ends the keeper when nothing marked is left, before the keeper "
-    "could end those of its children that have cleared their environment",
-)
 def test_a_nameless_process_does_not_outlive_a_keeper_that_cannot_keep_up(scene: Scene) -> None:
     begin(scene, "hang nameless")
     os.kill(load_json(scene.paths("a").lock)["pid"], signal.SIGSTOP)
