@@ -113,7 +113,7 @@ def test_where_nothing_can_be_watched_specs_are_found_by_looking(
 
 
 def test_names_and_kinds_of_files_that_are_none_of_ours_are_left_alone(scene: Scene) -> None:
-    queue = os.fsencode(scene.workspace.queue)
+    queue = scene.workspace.queue
     names = [
         b"x" * 250 + b".yaml",
         b"a\nb.yaml",
@@ -125,10 +125,10 @@ def test_names_and_kinds_of_files_that_are_none_of_ours_are_left_alone(scene: Sc
         b"..yaml",
     ]
     for name in names:
-        Path(os.fsdecode(os.path.join(queue, name))).write_text(spec_text("x"))
+        (queue / os.fsdecode(name)).write_text(spec_text("x"))
     scene.drop("good")
     scene.until_phase("good", "completed")
-    assert set(os.listdir(queue)) == {*names}
+    assert {os.fsencode(path.name) for path in queue.iterdir()} == {*names}
     assert len(scene.store.runs()) == 1
 
 

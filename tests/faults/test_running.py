@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -157,8 +158,7 @@ def test_a_stopped_training_is_woken_to_be_paused(scene: Scene) -> None:
 
 def state(pid: int) -> str:
     """As `ps` tells it: `T` is stopped."""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0]
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 WISHES = {
