@@ -85,12 +85,18 @@ def load_json(path: Path) -> dict[str, Any]:
     Raises FileNotFoundError, or RecordError when the file holds no JSON object.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        record = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path} holds no readable JSON: {error}") from error
     if not isinstance(record, dict):
         raise RecordError(f"{path} holds a {type(record).__name__}, not a JSON object")
     return record
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and its like are no JSON: what was read could not be written again."""
+    raise ValueError(f"it holds {name}")
 
 
 def append_json_line(path: Path, record: dict[str, Any]) -> None:

@@ -2,7 +2,11 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
+
+LOOKED_AT_S = 0.1
+"""Whoever only looks holds the lock for a moment; longer than this it is held in earnest."""
 
 
 def take_lock(path: Path) -> int | None:
@@ -11,12 +15,17 @@ def take_lock(path: Path) -> int | None:
     The descriptor may be handed to a child, which then holds the lock as well.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    deadline = time.monotonic() + LOOKED_AT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.001)
+        else:
+            return descriptor
 
 
 def is_locked(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """What the daemon alone writes of a run: its folder, its status, its events."""
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from core.files import (
     load_json,
     parse_json_lines,
     read_tail,
+    read_untrusted,
     save_json,
     sync_folder,
     write_bytes,
@@ -23,6 +25,7 @@ from core.paths import RunPaths, Workspace
 from core.run.phase import Phase
 from core.run.status import RunStatus, move, to_record
 from core.run.store import free_pair, reason_path, slug
+from core.safe_yaml import MAX_BYTES
 from core.spec.run_spec import RunSpec
 
 
@@ -39,14 +42,37 @@ def create_run(
     try:
         dropped.rename(paths.spec)
     except OSError:
-        paths.requests.rmdir()
-        paths.folder.rmdir()
+        _remove_folder(paths)
         raise
+    if not _holds(paths.spec, text):
+        _give_back(paths, dropped)
+        raise FileNotFoundError(f"{dropped.name} was replaced while it was checked")
     # A new file with what was checked: whoever still has the dropped one open writes elsewhere.
     write_bytes(paths.spec, text)
     for folder in (workspace.runs, dropped.parent):
         sync_folder(folder)
     return record_submission(paths, spec, at, rank)
+
+
+def _holds(path: Path, text: bytes) -> bool:
+    try:
+        return read_untrusted(path, MAX_BYTES) == text
+    except RecordError:
+        return False
+
+
+def _give_back(paths: RunPaths, dropped: Path) -> None:
+    """Put a spec that is newer than the checked one back into the queue, for its own turn."""
+    if os.path.lexists(dropped):
+        paths.spec.unlink()  # replaced once more
+    else:
+        paths.spec.rename(dropped)
+    _remove_folder(paths)
+
+
+def _remove_folder(paths: RunPaths) -> None:
+    paths.requests.rmdir()
+    paths.folder.rmdir()
 
 
 def record_submission(

@@ -187,19 +187,10 @@ def damage(scene: Scene, name: str, text: str) -> None:
     path.write_text(text)
 
 
-NO_NUMBERS = pytest.mark.xfail(
-    reason="a status with NaN is read, can never be written again, and no daemon comes up",
-    raises=ValueError,
-    strict=True,
-)
-
-
 @pytest.mark.parametrize(
     "text",
-    [
-        pytest.param(text, id=name, marks=NO_NUMBERS if "NaN" in text else ())
-        for name, text in DAMAGES.items()
-    ],
+    DAMAGES.values(),
+    ids=DAMAGES,
 )
 def test_a_status_that_was_spoiled_neither_loses_the_run_nor_stops_the_daemon(
     scene: Scene, text: str
@@ -299,10 +290,6 @@ def test_an_exception_in_the_watcher_costs_a_moment_and_no_spec(
     scene.until_phase("a", "completed")
 
 
-@pytest.mark.xfail(
-    reason="a look holds the lock for a moment, and whoever wants it then takes it for held",
-    strict=True,
-)
 def test_who_only_looks_whether_a_run_lives_keeps_nobody_from_starting_it(scene: Scene) -> None:
     """The page and the shell look at locks as well, in processes of their own."""
     path = scene.workspace.runs / ".lock"

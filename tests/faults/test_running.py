@@ -186,11 +186,11 @@ WAYS = {
 
 @pytest.mark.parametrize("phase", WAYS)
 def test_a_wish_that_does_not_fit_the_phase_changes_nothing(scene: Scene, phase: str) -> None:
-    begin(scene, "a", "hang deaf" if phase == "pausing" else "hang")
-    if phase in ("pausing", "paused"):
-        scene.ask("a", Verb.PAUSE)
-    elif phase == "cancelled" or phase == "failed":
-        scene.ask("a", Verb.CANCEL)
+    behaviour, wish = WAYS[phase]
+    scene.drop("a", behaviour)
+    if wish:
+        scene.until(lambda: scene.began("a"))
+        scene.ask("a", wish)
     scene.until_phase("a", phase)
     events = scene.paths("a").events.read_bytes()
     for verb, phases in WISHES.items():
