@@ -1,6 +1,7 @@
 """What people asked of a run: small files in its `requests/` folder, read with distrust."""
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.spec.run_spec import NAME
 
 log = logging.getLogger(__name__)
 
+MAX_NAME_BYTES = 240
 FRESH_S = 2.0
 """A folder changed so lately may change again without its time telling."""
 
@@ -98,5 +100,7 @@ def _set_aside(path: Path, quiet_s: float, error: Exception) -> bool:
 
 
 def _hide(path: Path) -> None:
-    # Renamed, since a folder or a link can be renamed as well as a file.
-    path.rename(path.with_name(f".{path.name}.done"))
+    # Renamed, since a folder or a link can be renamed as well as a file; a name of the greatest
+    # length cannot grow.
+    name = os.fsdecode(os.fsencode(path.name)[:MAX_NAME_BYTES])
+    path.rename(path.with_name(f".{name}.done"))

@@ -1,5 +1,6 @@
 """Values that Axolotl itself would find out about late, or never."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,9 +43,19 @@ def find_value_problems(config: Config) -> list[str]:
 
 def _range_problems(config: Config) -> Iterator[str]:
     for key, (allowed, expected) in _RANGES.items():
-        value = config.get(key)
-        if is_number(value) and not allowed(value):
-            yield f"`{key}` must be {expected}, not {value}."
+        value = _read_number(config.get(key))
+        if value is not None and not allowed(value):
+            yield f"`{key}` must be {expected}, not {config[key]}."
+
+
+def _read_number(value: Any) -> float | None:
+    """The number, also of a text: YAML reads 1e-4 as one. None when there is none to check."""
+    if is_number(value):
+        return value
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return math.nan
 
 
 def _name_problems(config: Config) -> Iterator[str]:

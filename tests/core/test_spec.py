@@ -11,6 +11,7 @@ from core.settings import Settings
 from core.spec.axolotl_schema import describe, find_problems, known_keys, load_schema
 from core.spec.check import check_spec
 from core.spec.run_spec import parse_spec
+from core.spec.values import find_value_problems
 
 GOOD = {
     "base_model": "./models/tiny",
@@ -217,3 +218,10 @@ def test_every_key_that_axolotl_says_it_imports_has_been_looked_at() -> None:
 
 def test_numbers_written_as_yaml_1_2_floats_pass_the_schema() -> None:
     assert find_problems({**GOOD, "learning_rate": 1e-4}) == []
+
+
+@pytest.mark.parametrize("rate", ["fast", "-1e-4", "5", "nan"])
+def test_a_learning_rate_as_text_is_checked_as_a_number_is(rate: str) -> None:
+    """YAML takes 1e-4 for a text, and so does Axolotl's schema: others would slip through."""
+    assert "learning_rate" in find_value_problems({**GOOD, "learning_rate": rate})[0]
+    assert find_value_problems({**GOOD, "learning_rate": "1e-4"}) == []
