@@ -32,7 +32,7 @@ def cut_text(text: str, limit: int = MAX_TEXT_CHARACTERS) -> Iterator[str]:
     """The text in pieces of at most `limit` characters, parted between words where possible."""
     while len(text) > limit:
         end = max(text.rfind("\n", limit // 2, limit), text.rfind(" ", limit // 2, limit))
-        end = limit if end < 0 else end
+        end = end if end > 0 else limit
         yield text[:end]
         text = text[end:].lstrip()
     if text:

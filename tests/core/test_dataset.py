@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.clock import now
@@ -462,6 +462,7 @@ def test_memory_does_not_grow_with_the_upload(workspace: Workspace, extension: s
     assert peak < 12_000_000
 
 
+@example("\n0", 1)
 @given(st.text(max_size=400), st.integers(min_value=1, max_value=50))
 @settings(max_examples=100, deadline=None)
 def test_cutting_a_text_loses_nothing_but_white_space(text: str, limit: int) -> None:
