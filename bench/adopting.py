@@ -19,8 +19,9 @@ from core.run.store import Store
 from core.settings import Settings
 from daemon import records
 from daemon.roster import Roster
+from daemon.start import Start
 from daemon.take_up import TakeUp
-from daemon.trainer_process import Start, keep
+from daemon.trainer_process import keep
 
 GOAL_S = 1.0
 

@@ -23,6 +23,19 @@ class SeenGpu:
 
 
 @dataclass(frozen=True)
+class SeenStandby:
+    """The trainers that wait for the next runs: `ready`, `preparing`, `none` or `off`, and why.
+
+    `ranks` is how many processes the largest has, `memory_mib` what all of them take.
+    """
+
+    state: str = ""
+    reason: str = ""
+    ranks: int = 0
+    memory_mib: int = 0
+
+
+@dataclass(frozen=True)
 class Heartbeat:
     """The daemon's last sign of life."""
 
@@ -31,6 +44,7 @@ class Heartbeat:
     gpus: tuple[SeenGpu, ...]
     free_gpus: tuple[int, ...]
     troubles: tuple[str, ...]
+    standby: SeenStandby = SeenStandby()
 
     def is_fresh(self, at: datetime) -> bool:
         """Whether the daemon lived a moment before `at`."""
@@ -59,6 +73,16 @@ def _parse(record: dict[str, Any]) -> Heartbeat:
         gpus=tuple(_parse_gpu(gpu) for gpu in record.get("gpus") or ()),
         free_gpus=tuple(int(index) for index in record.get("free_gpus") or ()),
         troubles=tuple(str(trouble) for trouble in record.get("troubles") or ()),
+        standby=_parse_standby(record.get("standby") or {}),
+    )
+
+
+def _parse_standby(record: dict[str, Any]) -> SeenStandby:
+    return SeenStandby(
+        state=str(record.get("state", "")),
+        reason=str(record.get("reason", "")),
+        ranks=int(record.get("ranks", 0)),
+        memory_mib=int(record.get("memory_mib", 0)),
     )
 
 

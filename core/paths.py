@@ -46,6 +46,16 @@ class Workspace:
         return self.runs / ".prepared"
 
     @property
+    def compiled(self) -> Path:
+        """Machine code that libraries compiled once and keep."""
+        return self.runs / ".compiled"
+
+    @property
+    def standby(self) -> Path:
+        """Where the daemon's door is, and what standbys print."""
+        return self.runs / ".standby"
+
+    @property
     def sandbox(self) -> "SandboxPaths":
         return SandboxPaths(self.runs / ".sandbox")
 

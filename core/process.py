@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -24,19 +24,19 @@ def is_same(pid: int, ticks: int) -> bool:
     return started_ticks(pid) == ticks
 
 
-def pids_with_environment(assignment: str) -> Iterator[int]:
-    """The living processes of this user that have `NAME=value` in their environment."""
+def pids_with_environment(*assignments: str) -> Iterator[int]:
+    """The living processes of this user with any of the `NAME=value` in their environment."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         pid = int(entry.name)
-        if _has_environment(pid, assignment) and started_ticks(pid) is not None:
+        if _has_environment(pid, assignments) and started_ticks(pid) is not None:
             yield pid
 
 
-def signal_marked(pid: int, assignment: str, signum: signal.Signals) -> bool:
-    """Signal the process if it has `NAME=value` in its environment; whether it was there."""
-    return _signal(pid, signum, lambda: _has_environment(pid, assignment))
+def signal_marked(pid: int, assignments: Sequence[str], signum: signal.Signals) -> bool:
+    """Signal the process if it has one of the `NAME=value` in its environment; whether it had."""
+    return _signal(pid, signum, lambda: _has_environment(pid, assignments))
 
 
 def signal_child(pid: int, parent: int, signum: signal.Signals) -> bool:
@@ -80,12 +80,12 @@ def leaders(pids: Iterable[int]) -> list[int]:
     return [pid for pid in family if (fields := _stat(pid)) and int(fields[1]) not in family]
 
 
-def _has_environment(pid: int, assignment: str) -> bool:
+def _has_environment(pid: int, assignments: Iterable[str]) -> bool:
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:  # gone meanwhile, or another user's
         return False
-    return assignment.encode() in environment.split(b"\0")
+    return not {word.encode() for word in assignments}.isdisjoint(environment.split(b"\0"))
 
 
 def _stat(pid: int) -> list[str]:

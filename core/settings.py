@@ -56,6 +56,7 @@ class Settings:
     max_gpu_temperature_c: float | None = None
     resume_gpu_temperature_c: float | None = None
     training_hours: Hours | None = None
+    warm_standby: bool = True
     sandbox_idle_s: float = 300.0
     keep_gpu_days: int = 30
     allowed_folders: tuple[Path, ...] = ()
@@ -213,6 +214,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "allowed_folders": _folders,
     "allowed_plugins": _texts,
     "trust_remote_code": _yes_or_no,
+    "warm_standby": _yes_or_no,
     "hub": _hub,
     "hub_uploads": _yes_or_no,
 }

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from core.clock import now_text, to_text
 from core.files import save_json
+from core.heartbeat import SeenStandby
 from core.paths import Workspace
 from core.run.status import RunStatus
 from core.version import VERSION
@@ -20,6 +22,7 @@ def beat(
     readings: Sequence[GpuReading],
     used_gpus: Sequence[int],
     troubles: Sequence[str],
+    standby: SeenStandby,
 ) -> None:
     """Replace the heartbeat. `troubles` are sentences a person should see."""
     record = {
@@ -34,6 +37,7 @@ def beat(
             if reading.snapshot.index not in used_gpus
         ],
         "troubles": list(troubles),
+        "standby": asdict(standby),
     }
     save_json(workspace.heartbeat, record, durable=False)
 

@@ -18,7 +18,8 @@ from daemon import records
 from daemon.decide import Waiting
 from daemon.live_run import LiveRun
 from daemon.nvml import Gpu
-from daemon.trainer_process import Start, TrainerProcess
+from daemon.start import Start
+from daemon.trainer_process import TrainerProcess
 
 
 @dataclass(frozen=True)

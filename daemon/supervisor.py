@@ -1,12 +1,15 @@
 """The loop: takes specs, obeys requests, follows trainings, starts the next ones."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from core.clock import now
 from core.paths import Workspace
+from core.run.phase import Phase
 from core.settings import Settings
 from core.spec.prepared import ContentHasher
 from daemon import notify
@@ -26,8 +29,11 @@ from daemon.requests import Requests
 from daemon.roster import Roster
 from daemon.sampler import Sampler
 from daemon.sandbox import SandboxKeeper
+from daemon.standby_plan import wanted_ranks
+from daemon.standbys import Standbys
+from daemon.start import Start
 from daemon.take_up import TakeUp
-from daemon.trainer_process import Start, TrainerProcess, obtain_trainer
+from daemon.trainer_process import TrainerProcess
 from daemon.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -47,7 +53,7 @@ class Supervisor:
         workspace: Workspace,
         settings: Settings,
         environment: dict[str, str],
-        obtain: Callable[[Start], TrainerProcess] = obtain_trainer,
+        obtain: Callable[[Start], TrainerProcess] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workspace = workspace
@@ -69,7 +75,10 @@ class Supervisor:
         self.requests = Requests(settings.queue_quiet_s)
         self.obedience = Obedience(self.roster, settings, clock)
         self.guarding = Guarding(self.roster, settings, clock)
-        launcher = Launcher(workspace, ContentHasher(), obtain)
+        # Where trainers come from elsewhere, none is kept warm.
+        warm = settings.warm_standby and obtain is None
+        self.standbys = Standbys(workspace, replace(settings, warm_standby=warm), clock)
+        launcher = Launcher(workspace, ContentHasher(), obtain or self.standbys.obtain)
         self.dispatch = Dispatch(self.roster, launcher, self.guarding, settings, clock)
         self.troubles: dict[str, str] = {}
         self.is_woken = True
@@ -90,11 +99,13 @@ class Supervisor:
         for folder in (self.workspace.queue, self.workspace.rejected, self.workspace.model_checks):
             folder.mkdir(parents=True, exist_ok=True)
         self.take_up.all()
+        self.standbys.open()
         self.sampler.start()
 
     def close(self) -> None:
         """End what must not outlive the daemon."""
         self.watch.stop()
+        self.standbys.close()
         self.sampler.stop()
         self._end_sandbox()
         self.model_checks.stop()
@@ -117,6 +128,7 @@ class Supervisor:
             "obeying requests": self.obey_requests,
             "guarding runs": self.guard_runs,
             "starting runs": self.start_runs,
+            "keeping trainers warm": self.keep_standbys,
             "looking at all runs": self.look_at_all_runs,
             "keeping the sandbox": self.keep_sandbox,
             "checking models": self.model_checks.tick,
@@ -195,6 +207,13 @@ class Supervisor:
         """Start every waiting run whose turn has come and whose GPUs are free."""
         self.dispatch.tick(self.gpus, self.sampler.latest, self.sandbox)
 
+    def keep_standbys(self) -> None:
+        """Keep trainers warm for the next runs; made while none needs the cores at its start."""
+        wanted = wanted_ranks(self.roster.waiting, len(self.gpus), os.cpu_count() or 1)
+        live = self.roster.live.values()
+        is_starting = any(run.status.phase is Phase.STARTING for run in live)
+        self.standbys.tick(wanted, [gpu.uuid for gpu in self.gpus], may_prepare=not is_starting)
+
     def keep_sandbox(self) -> None:
         """Let the sandbox run where nothing trains: on a free GPU, else on the CPU."""
         used = self._used_gpus()
@@ -208,7 +227,14 @@ class Supervisor:
         self.beaten_at = self.clock()
         troubles = [*self.troubles.values(), *self.take_up.troubles.values()]
         troubles += self.dispatch.troubles
-        beat(self.workspace, self.started_at, self.sampler.latest, self._used_gpus(), troubles)
+        beat(
+            self.workspace,
+            self.started_at,
+            self.sampler.latest,
+            self._used_gpus(),
+            troubles,
+            self.standbys.seen(),
+        )
         notify.alive(tell(self.roster))
 
     def _used_gpus(self) -> list[int]:

@@ -1,23 +1,19 @@
-"""Starting, finding and ending the process that trains a run.
-
-`obtain_trainer` is the one place where a trainer comes from: today a fresh process per attempt.
-"""
+"""Starting, finding and ending the process that trains a run."""
 
 import contextlib
-import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from core.errors import RecordError
 from core.files import load_json
 from core.lock import is_locked, take_lock
-from core.paths import CODE_ROOT, RunPaths
+from core.paths import RunPaths
 from core.process import (
     boot_id,
     children,
@@ -29,26 +25,13 @@ from core.process import (
 )
 from core.run.phase import Phase
 from core.run.status import RunStatus
-from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
-from core.spec.sources import data_sources, is_local, local_data_files, names_hub
-from daemon.units import can_make_units, start_unit, unit_is_active
+from core.run.trainer_env import RUN_FOLDER_VARIABLE, STANDBY_VARIABLE
+from daemon.start import Start, trainer_environment
+from daemon.units import Unit, can_make_units, start_unit, unit_is_active, unit_name
 
-SMALL_DATA_BYTES = 8 * 1024 * 1024
 UNIT_STARTS_WITHIN_S = 10.0
 KEEPER_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
 """What a keeper is told by; one that comes before it listens must not end it."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """All that a trainer needs to be told."""
-
-    paths: RunPaths
-    root: Path
-    attempt: int
-    config: Mapping[str, object]
-    gpu_uuids: tuple[str, ...]
-    ranks: int = 1
 
 
 @dataclass
@@ -93,55 +76,67 @@ class TrainerProcess:
 
         The keeper goes last, when nothing else is left, so that it can write down the end.
         """
-        keeper = self._keeper_pid()
+        keeper, marks = self._keeper_pid(), self.marks
         marked = [pid for pid in self._pids() if pid != keeper]
         for pid in marked:
-            signal_marked(pid, self._mark, signal.SIGKILL)
+            signal_marked(pid, marks, signal.SIGKILL)
         if marked or keeper is None:
             return marked
         # What has cleared its environment has come to the keeper, as an orphan.
         nameless = [pid for pid in children(keeper) if signal_child(pid, keeper, signal.SIGKILL)]
         if not nameless:
-            signal_marked(keeper, self._mark, signal.SIGKILL)
+            signal_marked(keeper, marks, signal.SIGKILL)
         return nameless
 
     def _ask(self, signum: signal.Signals) -> bool:
         """Tell the keeper; where it was killed, tell the ranks it left behind."""
         if self._signal_keeper(signum):
             return True
-        told = [signal_marked(pid, self._mark, signum) for pid in leaders(self._pids())]
+        told = [signal_marked(pid, self.marks, signum) for pid in leaders(self._pids())]
         return any(told)
 
     def _send_all(self, signum: signal.Signals) -> None:
         for pid in self._pids():
-            signal_marked(pid, self._mark, signum)
+            signal_marked(pid, self.marks, signum)
 
     @property
-    def _mark(self) -> str:
-        return f"{RUN_FOLDER_VARIABLE}={self.paths.folder}"
+    def marks(self) -> list[str]:
+        """What tells the run's processes from others, each by its environment.
+
+        Those that were warm before there was a run carry the name of their standby.
+        """
+        standby = self._holder().get("standby")
+        marks = [f"{RUN_FOLDER_VARIABLE}={self.paths.folder}"]
+        return [*marks, f"{STANDBY_VARIABLE}={standby}"] if standby else marks
 
     def _pids(self) -> list[int]:
         asking = self.asking.pid if self.asking else None
-        return [pid for pid in pids_with_environment(self._mark) if pid != asking]
+        return [pid for pid in pids_with_environment(*self.marks) if pid != asking]
 
     def _signal_keeper(self, signum: signal.Signals) -> bool:
         """Whether there was a keeper to tell."""
         keeper = self._keeper_pid()
-        return keeper is not None and signal_marked(keeper, self._mark, signum)
+        return keeper is not None and signal_marked(keeper, self.marks, signum)
 
     def _keeper_pid(self) -> int | None:
         """The keeper as it signed the run's lock; None when it has not yet, or is gone."""
+        holder = self._holder()
         try:
-            holder = load_json(self.paths.lock)
             pid, ticks = int(holder["pid"]), int(holder["started_ticks"])
-            booted = str(holder["boot_id"])
-        except (OSError, RecordError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return None
-        return pid if booted == boot_id() and is_same(pid, ticks) else None
+        return pid if holder.get("boot_id") == boot_id() and is_same(pid, ticks) else None
+
+    def _holder(self) -> dict[str, Any]:
+        """What the run's lock is signed with; empty when nobody has."""
+        try:
+            return load_json(self.paths.lock)
+        except (OSError, RecordError):
+            return {}
 
 
-def obtain_trainer(start: Start) -> TrainerProcess:
-    """A process that trains the run from now on, in a unit of its own where that can be."""
+def start_trainer(start: Start) -> TrainerProcess:
+    """A new process that trains the run, in a unit of its own where that can be."""
     command = [sys.executable, "-P", "-m", "trainer.run"]
     return keep_in_unit(start, command) if can_make_units() else keep(start, command)
 
@@ -149,7 +144,13 @@ def obtain_trainer(start: Start) -> TrainerProcess:
 def keep_in_unit(start: Start, command: list[str]) -> TrainerProcess:
     """Run the command as `keep` does, in a unit, whose keeper takes the run's lock itself."""
     environment = trainer_environment(start, os.environ)
-    asking = start_unit(start.paths, keeper_command("-", command), environment, start.root)
+    unit = Unit(
+        unit_name(start.paths.run_id),
+        f"LLM Trainer run {start.paths.run_id}",
+        start.paths.log,
+        start.root,
+    )
+    asking = start_unit(unit, keeper_command("-", command), environment)
     return TrainerProcess(start.paths, asking=asking)
 
 
@@ -217,42 +218,3 @@ def never_started(paths: RunPaths, status: RunStatus) -> bool:
     except (OSError, RecordError):
         return True
     return bool(holder.get("attempt") != status.attempt)
-
-
-def trainer_environment(start: Start, base: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a trainer: the daemon's own, and what Axolotl needs to be told."""
-    environment = {
-        **base,
-        "PYTHONPATH": str(CODE_ROOT),
-        "PYTHONSAFEPATH": "1",
-        "PYTHONUNBUFFERED": "1",
-        RUN_FOLDER_VARIABLE: str(start.paths.folder),
-        ATTEMPT_VARIABLE: str(start.attempt),
-        RANKS_VARIABLE: str(start.ranks),
-        "CUDA_VISIBLE_DEVICES": ",".join(start.gpu_uuids),
-        # Without it the process tries to reach a telemetry server and hangs at its end.
-        "AXOLOTL_DO_NOT_TRACK": "1",
-        # Our log is the log; Axolotl would write a second copy into the output folder.
-        "AXOLOTL_TEE_STDOUT": "0",
-        "TQDM_DISABLE": "1",
-        "OMP_WAIT_POLICY": base.get("OMP_WAIT_POLICY", "passive"),
-    }
-    if start.gpu_uuids:
-        # As `axolotl train` sets them.
-        environment.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
-        environment.setdefault("XFORMERS_IGNORE_FLASH_VERSION_CHECK", "1")
-    if data_bytes(start) < SMALL_DATA_BYTES:
-        # Worker processes take longer to start than small data takes to tokenise.
-        environment.setdefault("AXOLOTL_DATASET_NUM_PROC", "1")
-    if not names_hub(dict(start.config), start.root):
-        # Imports and look-ups would otherwise wait for the network.
-        environment["HF_HUB_OFFLINE"] = "1"
-    return environment
-
-
-def data_bytes(start: Start) -> float:
-    """The size of the run's local data; infinite when some of it comes from the Hub."""
-    config = dict(start.config)
-    if any(not is_local(source, start.root) for _, source in data_sources(config)):
-        return math.inf
-    return sum(file.stat().st_size for file in local_data_files(config, start.root))

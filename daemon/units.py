@@ -9,9 +9,8 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from core.paths import RunPaths
 
 UNITS_VARIABLE = "LLM_TRAINER_RUN_UNITS"
 ANSWER_TIMEOUT_S = 5.0
@@ -35,17 +34,27 @@ def can_make_units() -> bool:
     return _ask("is-system-running") in READY
 
 
+@dataclass(frozen=True)
+class Unit:
+    """What a unit is called, where all that it prints goes, and the folder it works in."""
+
+    name: str
+    description: str
+    log: Path
+    folder: Path
+
+
 def start_unit(
-    paths: RunPaths, command: list[str], environment: Mapping[str, str], folder: Path
+    unit: Unit, command: list[str], environment: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
-    """Have the command started as the unit of the run, in `folder`; all it prints goes to its log.
+    """Have the command started as the unit.
 
     The process that is returned only asks: it ends with 0 once the command has reported that it is
     ready, else with another code and a line in the log. Raises OSError when it cannot be started.
     """
-    with paths.log.open("ab") as log_file:
+    with unit.log.open("ab") as log_file:
         return subprocess.Popen(
-            unit_command(paths, command, environment, folder),
+            unit_command(unit, command, environment),
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=log_file,
@@ -54,9 +63,7 @@ def start_unit(
         )
 
 
-def unit_command(
-    paths: RunPaths, command: list[str], environment: Mapping[str, str], folder: Path
-) -> list[str]:
+def unit_command(unit: Unit, command: list[str], environment: Mapping[str, str]) -> list[str]:
     """The call that starts the unit. Variables go by name: what they hold may be secret."""
     properties = {
         # The keeper is asked to end; what is left when it has ended is killed.
@@ -64,7 +71,7 @@ def unit_command(
         "TimeoutStopSec": str(STOP_TIMEOUT_S),
         # A process that runs out of memory is for the keeper to tell.
         "OOMPolicy": "continue",
-        "StandardOutput": f"append:{paths.log}",
+        "StandardOutput": f"append:{unit.log}",
         "StandardError": "inherit",
         "NoNewPrivileges": "yes",
         "UMask": "0007",
@@ -74,12 +81,12 @@ def unit_command(
         "systemd-run",
         "--user",
         "--quiet",
-        f"--unit={unit_name(paths.run_id)}",
-        f"--description=LLM Trainer run {paths.run_id}",
+        f"--unit={unit.name}",
+        f"--description={unit.description}",
         "--service-type=notify",
         # A unit that failed would keep its name.
         "--collect",
-        f"--working-directory={folder}",
+        f"--working-directory={unit.folder}",
         *(f"--property={name}={value}" for name, value in properties.items()),
         *(f"--setenv={name}" for name in variables if name not in OF_THE_DAEMON),
         "--",

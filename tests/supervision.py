@@ -10,11 +10,11 @@ from core.lock import take_lock
 from core.paths import RunPaths, Workspace
 from core.process import pids_with_environment
 from core.run.store import Run, Store
-from core.run.trainer_env import RUN_FOLDER_VARIABLE
 from core.safe_yaml import dump_yaml
 from core.settings import Settings
+from daemon.start import Start
 from daemon.supervisor import Supervisor
-from daemon.trainer_process import Start, TrainerProcess, keep
+from daemon.trainer_process import TrainerProcess, keep
 from tests.waiting import wait_until
 
 FAKE_TRAINER = Path(__file__).with_name("fake_trainer.py")
@@ -114,4 +114,4 @@ def phase(workspace: Workspace, name: str) -> str:
 
 def living(paths: RunPaths) -> list[int]:
     """The processes of the run that live."""
-    return list(pids_with_environment(f"{RUN_FOLDER_VARIABLE}={paths.folder}"))
+    return list(pids_with_environment(*TrainerProcess(paths).marks))

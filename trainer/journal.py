@@ -11,7 +11,7 @@ from core.files import append_json_line
 from core.paths import RunPaths
 from core.run.journal import JournalReader
 from core.run.phase import Stage
-from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.trainer_env import ATTEMPT_VARIABLE, COLD_VARIABLE, RUN_FOLDER_VARIABLE
 
 
 class Journal:
@@ -26,8 +26,14 @@ class Journal:
         self.speaks = speaks
         self._stage = ""
 
+    def tell_start(self) -> None:
+        """Training begins in a process that was warm, or else why not."""
+        self.write("start", cold=os.environ.get(COLD_VARIABLE, ""))
+
     def stage(self, stage: Stage) -> None:
-        """A stage began."""
+        """A stage began; one that goes on is no news."""
+        if stage == self._stage:
+            return
         self._stage = stage.value
         self.write("stage", stage=stage.value)
 

@@ -16,7 +16,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from core.clock import now_text
@@ -25,7 +26,12 @@ from core.lock import sign, take_lock
 from core.notify import notify, take_address
 from core.paths import RunPaths
 from core.process import boot_id, started_ticks
-from core.run.trainer_env import ATTEMPT_VARIABLE, RANKS_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.trainer_env import (
+    ATTEMPT_VARIABLE,
+    RANKS_VARIABLE,
+    RUN_FOLDER_VARIABLE,
+    STANDBY_VARIABLE,
+)
 
 PR_SET_CHILD_SUBREAPER = 36
 RANK_GRACE_S = 5.0
@@ -43,18 +49,20 @@ HEARD = {PAUSE, SHUTDOWN, CHECKPOINT, CANCEL, signal.SIGCHLD}
 """The signals that are waited for. They are blocked, so that none comes too early or is lost."""
 
 
-class Keeper:
-    """Starts the ranks of one attempt, passes wishes on, and waits for the end.
+Child = subprocess.Popen[bytes]
 
-    `asked` is the first wish to end: `stop` (a pause or a shutdown) or `cancel`.
+
+class Keeper:
+    """Lets the ranks of one attempt begin, passes wishes on, and waits for the end.
+
+    `begin` gives the ranks, one after the other. `asked` is the first wish to end: `stop` (a pause
+    or a shutdown) or `cancel`.
     """
 
-    def __init__(self, command: list[str], lock: int, ranks: int, beat: Path) -> None:
-        self.command = command
-        self.lock = lock
-        self.ranks = ranks
+    def __init__(self, begin: Callable[[], Iterator[Child]], beat: Path) -> None:
+        self.begin = begin
         self.beat = beat
-        self.children: list[subprocess.Popen[bytes]] = []
+        self.children: list[Child] = []
         self.asked: str | None = None
         self.code = 0
         self.due: list[tuple[float, Callable[[], None]]] = []
@@ -63,7 +71,9 @@ class Keeper:
         """Train to the end; the exit code of the rank that failed first, else 0."""
         self.beat.unlink(missing_ok=True)
         try:
-            self._start()
+            # One by one: those that have begun are ended when another cannot.
+            for child in self.begin():
+                self.children.append(child)
             while self._living():
                 self._look_for_failure()
                 self._hear()
@@ -74,20 +84,7 @@ class Keeper:
             end_orphans()
         return self.code
 
-    def _start(self) -> None:
-        port = find_free_port() if self.ranks > 1 else 0
-        for rank in range(self.ranks):
-            # The training shares the lock: it is held until the last of its processes is gone.
-            child = subprocess.Popen(
-                self.command,
-                pass_fds=[self.lock],
-                process_group=0,
-                preexec_fn=unblock,
-                env=os.environ | rank_environment(rank, self.ranks, port),
-            )
-            self.children.append(child)
-
-    def _living(self) -> list["subprocess.Popen[bytes]"]:
+    def _living(self) -> list[Child]:
         return [child for child in self.children if child.poll() is None]
 
     def _look_for_failure(self) -> None:
@@ -152,12 +149,32 @@ class Keeper:
 
 
 def main(lock: int, command: list[str]) -> None:
-    """Run the command to its end, whatever signals come, and record how it ended."""
+    """Run the command as every rank to its end, and record how it ended."""
+    ranks = int(os.environ.get(RANKS_VARIABLE, "1"))
+    keep(partial(spawn_ranks, command, lock, ranks), lock)
+
+
+def spawn_ranks(command: list[str], lock: int, ranks: int) -> Iterator[Child]:
+    """Start the command once for every rank."""
+    port = find_free_port() if ranks > 1 else 0
+    for rank in range(ranks):
+        # The training shares the lock: it is held until the last of its processes is gone.
+        yield subprocess.Popen(
+            command,
+            pass_fds=[lock],
+            process_group=0,
+            preexec_fn=unblock,
+            env=os.environ | rank_environment(rank, ranks, port),
+        )
+
+
+def keep(begin: Callable[[], Iterator[Child]], lock: int) -> None:
+    """See the attempt that the environment names to its end, whatever signals come; record it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     paths = RunPaths(Path(os.environ[RUN_FOLDER_VARIABLE]))
     attempt = int(os.environ[ATTEMPT_VARIABLE])
-    keeper = Keeper(command, lock, int(os.environ.get(RANKS_VARIABLE, "1")), paths.beat)
+    keeper = Keeper(begin, paths.beat)
     sign_lock(lock, attempt)
     notify(take_address(), "READY=1")
     adopt_orphans()
@@ -205,6 +222,7 @@ def sign_lock(lock: int, attempt: int) -> None:
         "started_ticks": started_ticks(os.getpid()),
         "boot_id": boot_id(),
         "attempt": attempt,
+        "standby": os.environ.get(STANDBY_VARIABLE, ""),
     }
     sign(lock, json.dumps(holder))
 

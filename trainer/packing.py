@@ -3,7 +3,7 @@
 from typing import Any
 
 from accelerate.data_loader import SeedableRandomSampler
-from axolotl.utils.samplers import MultipackBatchSampler
+from axolotl.utils.samplers import MultipackBatchSampler, multipack
 from torch.utils.data import RandomSampler, Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
@@ -37,3 +37,9 @@ class PackedOrder(TrainerCallback):
             epoch = state.global_step // max(1, -(-batches // args.gradient_accumulation_steps))
             self.packer.set_epoch(epoch)
             self.packer.sampler.set_epoch(epoch)
+
+
+def keep_compiled() -> None:
+    """Keep the machine code of Axolotl's packing on the disk; compiling it takes seconds."""
+    for function in (multipack.ffd_check, multipack.pack_group, multipack.allocate_sequentially):
+        function.enable_caching()

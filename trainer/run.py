@@ -23,6 +23,7 @@ def main() -> None:
     journal = find_journal()
     if journal is None:
         sys.exit("trainer.run is started by the daemon; by hand use `axolotl train <axolotl.yaml>`")
+    journal.tell_start()
     try:
         train(journal)
     except BaseException as error:
@@ -84,10 +85,15 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-if __name__ == "__main__":
+def run_and_leave() -> NoReturn:
+    """Train, tell what went wrong, and end the process."""
     try:
         main()
     except BaseException:
         traceback.print_exc()
         leave(1)
     leave(0)
+
+
+if __name__ == "__main__":
+    run_and_leave()

@@ -4,6 +4,7 @@ One JSON object per line: `at`, `attempt`, `entry`, and what belongs to the entr
 
 | entry       | means                                                        |
 |-------------|--------------------------------------------------------------|
+| `start`     | the process begins: `cold`, why it was not a warm one, or empty |
 | `stage`     | a stage began: `stage`                                       |
 | `plugin`    | our plugin was loaded by Axolotl                             |
 | `plan`      | training begins: `total_steps`, `step` it begins at          |

@@ -11,3 +11,9 @@ ATTEMPT_VARIABLE = "LLM_TRAINER_ATTEMPT"
 
 RANKS_VARIABLE = "LLM_TRAINER_RANKS"
 """How many processes train together."""
+
+STANDBY_VARIABLE = "LLM_TRAINER_STANDBY"
+"""Which standby a process was born in, before it had a run: marks it as the first one does."""
+
+COLD_VARIABLE = "LLM_TRAINER_COLD"
+"""Why the attempt starts cold; empty when a standby was taken."""

@@ -9,7 +9,7 @@ import pytest
 from core.gpu import latest
 from core.paths import RunPaths, Workspace
 from core.run.store import Store
-from daemon.trainer_process import Start, trainer_environment
+from daemon.start import Start, trainer_environment
 from tests.fake_gpu import build_fake_nvml, steer
 from tests.real import daemon, wait_for
 from tests.supervision import make_workspace, spec_text

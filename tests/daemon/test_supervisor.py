@@ -15,7 +15,8 @@ from core.paths import Workspace
 from core.run.phase import MOVES, Phase, Verb
 from core.run.store import Store
 from daemon.nvml import Gpu
-from daemon.trainer_process import Start, TrainerProcess
+from daemon.start import Start
+from daemon.trainer_process import TrainerProcess
 from tests.real import daemon
 from tests.supervision import (
     SETTINGS,

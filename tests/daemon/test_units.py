@@ -7,7 +7,14 @@ import pytest
 
 from core.paths import RunPaths
 from daemon import units
-from daemon.units import can_make_units, start_unit, unit_command, unit_is_active
+from daemon.units import (
+    Unit,
+    can_make_units,
+    start_unit,
+    unit_command,
+    unit_is_active,
+    unit_name,
+)
 
 RUN_ID = "20260101-000000-capitals"
 ASKED = """#!/bin/sh
@@ -29,6 +36,10 @@ def paths(tmp_path: Path) -> RunPaths:
     folder = tmp_path / RUN_ID
     folder.mkdir()
     return RunPaths(folder)
+
+
+def unit_of(paths: RunPaths) -> Unit:
+    return Unit(unit_name(paths.run_id), "a run", paths.log, paths.folder)
 
 
 def put_program(
@@ -73,19 +84,19 @@ def test_no_units_unless_the_installation_asks_for_them(
 def test_variables_go_by_name_so_that_no_secret_shows_in_a_list_of_processes(
     paths: RunPaths,
 ) -> None:
-    command = unit_command(paths, ["true"], {"HF_TOKEN": "hf_secret"}, paths.folder)
+    command = unit_command(unit_of(paths), ["true"], {"HF_TOKEN": "hf_secret"})
     assert "--setenv=HF_TOKEN" in command
     assert "hf_secret" not in " ".join(command)
 
 
 def test_variables_that_no_unit_can_have_are_left_out(paths: RunPaths) -> None:
     environment = {"BASH_FUNC_x%%": "() { :; }", "INVOCATION_ID": "of the daemon", "A_1": "b"}
-    command = unit_command(paths, ["true"], environment, paths.folder)
+    command = unit_command(unit_of(paths), ["true"], environment)
     assert [word for word in command if word.startswith("--setenv")] == ["--setenv=A_1"]
 
 
 def test_the_command_reaches_the_unit_as_it_is(paths: RunPaths) -> None:
-    command = unit_command(paths, ["/a b/python", "-P", "$HOME"], {}, paths.folder)
+    command = unit_command(unit_of(paths), ["/a b/python", "-P", "$HOME"], {})
     assert command[command.index("--") + 1 :] == ["/a b/python", "-P", "$$HOME"]
 
 
@@ -93,7 +104,7 @@ def test_systemd_is_asked_with_the_environment_of_the_trainer(
     tmp_path: Path, paths: RunPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_program(tmp_path, "systemd-run", monkeypatch)
-    asking = start_unit(paths, ["true"], os.environ | {"SECRET": "s3"}, paths.folder)
+    asking = start_unit(unit_of(paths), ["true"], os.environ | {"SECRET": "s3"})
     assert asking.wait(timeout=20) == 0
     asked = (tmp_path / "asked").read_text().splitlines()
     assert f"--unit=llm-trainer-{RUN_ID}.service" in asked
@@ -105,7 +116,7 @@ def test_what_systemd_says_against_it_is_in_the_log(
     tmp_path: Path, paths: RunPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_program(tmp_path, "systemd-run", monkeypatch, says="the name is taken", code=1)
-    assert start_unit(paths, ["true"], os.environ, paths.folder).wait(timeout=20) == 1
+    assert start_unit(unit_of(paths), ["true"], os.environ).wait(timeout=20) == 1
     assert paths.log.read_text() == "the name is taken\n"
 
 

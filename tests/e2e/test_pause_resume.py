@@ -15,7 +15,8 @@ from core.files import load_json, parse_json_lines, save_json
 from core.paths import RunPaths, Workspace
 from core.safe_yaml import dump_yaml
 from core.spec.axolotl_config import Place, complete
-from daemon.trainer_process import Start, TrainerProcess, obtain_trainer
+from daemon.start import Start
+from daemon.trainer_process import TrainerProcess, start_trainer
 from tests.real import copy_starter
 from tests.waiting import wait_until
 from tests.wishing import FILE as WISHES_FILE
@@ -83,7 +84,7 @@ class Training:
         self.paths.axolotl_config.write_text(dump_yaml(config))
         save_json(self.paths.folder / WISHES_FILE, wishes or {})
         start = Start(self.paths, self.workspace.root, len(self.exits) + 1, config, (), self.ranks)
-        trainer = obtain_trainer(start)
+        trainer = start_trainer(start)
         try:
             wait_until(lambda: not trainer.is_alive, timeout_s=200, pause_s=0.05)
         finally:

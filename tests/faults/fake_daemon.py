@@ -4,8 +4,9 @@ import sys
 from functools import partial
 
 from daemon import service
+from daemon.start import Start
 from daemon.supervisor import Supervisor
-from daemon.trainer_process import Start, TrainerProcess, keep
+from daemon.trainer_process import TrainerProcess, keep
 from tests.supervision import FAKE_TRAINER
 
 

@@ -142,6 +142,7 @@ def test_the_lock_tells_who_holds_it_in_which_boot(paths: RunPaths, start: Start
         "started_ticks": started_ticks(keeper.pid),
         "boot_id": boot_id(),
         "attempt": 3,
+        "standby": "",
     }
 
 

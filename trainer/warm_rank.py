@@ -1,0 +1,88 @@
+"""A rank that gets ready before there is a run: `python -P -m trainer.warm_rank CONNECTION`.
+
+Used once: what a training leaves behind in its process meets no other run. While it gets ready and
+while it waits it ends as soon as its standby does.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import traceback
+from threading import Thread
+from typing import NoReturn
+
+from core import handover
+from core.run.phase import Stage
+from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from trainer import run
+from trainer.journal import find_journal
+
+STDOUT, STDERR = 1, 2
+LOW_PRIORITY = 10
+
+
+def main(descriptor: int) -> NoReturn:
+    """Get ready, wait for a run, and train it."""
+    with socket.socket(fileno=descriptor) as standby:
+        getting_ready = Thread(target=get_ready, args=(standby,))
+        getting_ready.start()
+        handed = handover.receive(standby)
+        if handed is None:
+            os._exit(0)
+        record, (_, log) = handed  # the lock only has to stay open
+        join_run(record["environment"], log)
+        handover.send(standby, {"taken": True})
+        getting_ready.join()
+    become(record["environment"], record["folder"])
+    train()
+
+
+def train() -> NoReturn:
+    """Train the run that the environment names."""
+    from trainer.settling import settle
+
+    settle()
+    run.run_and_leave()
+
+
+def get_ready(standby: socket.socket) -> None:
+    """Do what can be done before there is a run, and say so; or say why it could not be done."""
+    # Of this thread alone, which ends: a process could not take its own low priority back.
+    os.setpriority(os.PRIO_PROCESS, 0, LOW_PRIORITY)
+    try:
+        # Only now: the other thread listens from the first moment on.
+        from trainer.warm_up import warm_up
+
+        warm_up()
+    except BaseException as error:
+        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            handover.send(standby, {"unfit": run.describe(error)})
+        os._exit(1)
+    with contextlib.suppress(OSError):  # taken meanwhile
+        handover.send(standby, {"ready": True})
+
+
+def join_run(environment: dict[str, str], log: int) -> None:
+    """Write into the run's log from now on, and say what the run waits for."""
+    for stream in (STDOUT, STDERR):
+        os.dup2(log, stream)
+    os.close(log)
+    for name in (RUN_FOLDER_VARIABLE, ATTEMPT_VARIABLE):
+        os.environ[name] = environment[name]
+    journal = find_journal()
+    assert journal is not None
+    journal.stage(Stage.IMPORTS)
+
+
+def become(environment: dict[str, str], folder: str) -> None:
+    """Be as a process that was started for the run."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv[:] = [str(run.__file__)]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
