@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from daemon.guarding import Guarding
 from daemon.lanes import Lane, plan_starts
 from daemon.launch import Launcher
 from daemon.nvml import Gpu, GpuReading
+from daemon.preparing import with_warnings
 from daemon.read_ahead import ReadAhead
 from daemon.recovery import MAX_DELAY_S
 from daemon.roster import Roster
@@ -44,12 +45,16 @@ class Dispatch:
         guarding: Guarding,
         settings: Settings,
         clock: Callable[[], float],
+        warnings: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.roster = roster
         self.launcher = launcher
         self.guarding = guarding
         self.settings = settings
         self.clock = clock
+        self.warnings = warnings
+        self.due: Collection[str] = ()
+        """The runs whose turn has come, also those that something still keeps from starting."""
         self.memory = GpuMemory(clock)
         self.read_ahead = ReadAhead(roster.workspace.root, launcher.hasher)
         self._again_at: dict[str, float] = {}
@@ -61,6 +66,7 @@ class Dispatch:
         """Start what can start, and write down why the others wait."""
         taken_by = self._taken_by()
         self.memory.follow(readings, taken_by)
+        self.due = ()
         if not self.roster.waiting:
             return
         # The sandbox makes room when asked, so its memory is in nobody's way.
@@ -73,7 +79,8 @@ class Dispatch:
             self._blocked(),
             os.cpu_count() or 1,
         )
-        self.roster.set_reasons(plan.reasons)
+        self.roster.set_reasons(with_warnings(plan.reasons, self.warnings()))
+        self.due = [lane.run.run_id for lane in plan.starts]
         for lane in plan.starts:
             if lane.gpus and sandbox.uses_gpu:
                 # The next turn looks again: its memory must be back before the training wants it.

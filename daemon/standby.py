@@ -137,12 +137,10 @@ class Standby:
         self.trouble = str(record.get("unfit", self.trouble))
 
 
-def start_standby(
-    workspace: Workspace, birth: Birth, rank_command: Sequence[str] = WARM_RANK
-) -> Standby:
+def start_standby(workspace: Workspace, birth: Birth, rank_command: Sequence[str] = ()) -> Standby:
     """Start one, in a unit of its own where that can be. Raises OSError."""
     command = [sys.executable, "-S", "-P", "-m", "trainer.standby"]
-    command += [str(workspace.standby), birth.name, str(birth.ranks), *rank_command]
+    command += [str(workspace.standby), birth.name, str(birth.ranks), *(rank_command or WARM_RANK)]
     log = workspace.standby / "standby.log"
     make_room(log)
     in_unit = can_make_units()

@@ -23,6 +23,7 @@ from daemon.live_run import LiveRun
 from daemon.model_checks import ModelChecks
 from daemon.nvml import Gpu, Nvml
 from daemon.obey import Obedience
+from daemon.preparing import Preparing
 from daemon.queue_folder import QueueFolder
 from daemon.recovery import decide_next
 from daemon.requests import Requests
@@ -78,8 +79,13 @@ class Supervisor:
         # Where trainers come from elsewhere, none is kept warm.
         warm = settings.warm_standby and obtain is None
         self.standbys = Standbys(workspace, replace(settings, warm_standby=warm), clock)
-        launcher = Launcher(workspace, ContentHasher(), obtain or self.standbys.obtain)
-        self.dispatch = Dispatch(self.roster, launcher, self.guarding, settings, clock)
+        hasher = ContentHasher()
+        launcher = Launcher(workspace, hasher, obtain or self.standbys.obtain)
+        ahead = replace(settings, prepare_ahead=settings.prepare_ahead and obtain is None)
+        self.preparing = Preparing(workspace, ahead, sys.executable, environment, hasher, clock)
+        self.dispatch = Dispatch(
+            self.roster, launcher, self.guarding, settings, clock, self.preparing.warnings
+        )
         self.troubles: dict[str, str] = {}
         self.is_woken = True
         self.beaten_at = self.looked_at = float("-inf")
@@ -106,6 +112,7 @@ class Supervisor:
         """End what must not outlive the daemon."""
         self.watch.stop()
         self.standbys.close()
+        self.preparing.stop()
         self.sampler.stop()
         self._end_sandbox()
         self.model_checks.stop()
@@ -128,6 +135,7 @@ class Supervisor:
             "obeying requests": self.obey_requests,
             "guarding runs": self.guard_runs,
             "starting runs": self.start_runs,
+            "preparing runs": self.prepare_runs,
             "keeping trainers warm": self.keep_standbys,
             "looking at all runs": self.look_at_all_runs,
             "keeping the sandbox": self.keep_sandbox,
@@ -206,6 +214,12 @@ class Supervisor:
     def start_runs(self) -> None:
         """Start every waiting run whose turn has come and whose GPUs are free."""
         self.dispatch.tick(self.gpus, self.sampler.latest, self.sandbox)
+
+    def prepare_runs(self) -> None:
+        """Prepare the runs that wait, while none needs the cores at its start."""
+        live = {run_id: run.status.phase for run_id, run in self.roster.live.items()}
+        begun = dict.fromkeys(self.dispatch.due, Phase.STARTING) | live
+        self.preparing.tick(self.roster.waiting, begun, bool(self.gpus))
 
     def keep_standbys(self) -> None:
         """Keep trainers warm for the next runs; made while none needs the cores at its start."""

@@ -18,6 +18,7 @@ from daemon.trainer_process import TrainerProcess, keep
 from tests.waiting import wait_until
 
 FAKE_TRAINER = Path(__file__).with_name("fake_trainer.py")
+FAKE_RANK = (sys.executable, "-P", str(Path(__file__).with_name("fake_warm_rank.py")))
 SETTINGS = Settings(
     poll_interval_s=0.02,
     queue_quiet_s=0.3,

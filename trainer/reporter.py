@@ -42,6 +42,7 @@ class RunReporter(TrainerCallback):
         self.trained = False
         self.last_step = 0
         self._batches_done = 0
+        self._has_stepped = False
 
     def on_train_begin(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -77,6 +78,9 @@ class RunReporter(TrainerCallback):
     def on_step_end(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        if not self._has_stepped:
+            self._has_stepped = True
+            self.journal.write("first_step", step=state.global_step)
         self._announce(control)
 
     def on_epoch_end(

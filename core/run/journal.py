@@ -8,6 +8,7 @@ One JSON object per line: `at`, `attempt`, `entry`, and what belongs to the entr
 | `stage`     | a stage began: `stage`                                       |
 | `plugin`    | our plugin was loaded by Axolotl                             |
 | `plan`      | training begins: `total_steps`, `step` it begins at          |
+| `first_step`| the first step of the attempt is done: `step` |
 | `checkpoint`| a checkpoint is complete: `step`, `path`                     |
 | `evaluation`| how far an evaluation is, at most once a second: `done`, `total` batches |
 | `stopped`   | training was stopped on request at `step`                    |

@@ -24,10 +24,9 @@ from daemon.standbys import Standbys
 from daemon.start import Start
 from daemon.trainer_process import TrainerProcess, keep
 from tests.clock import Clock
-from tests.supervision import FAKE_TRAINER, end, make_workspace, spec_text
+from tests.supervision import FAKE_RANK, FAKE_TRAINER, end, make_workspace, spec_text
 from tests.waiting import wait_until
 
-RANK = (sys.executable, "-P", str(Path(__file__).parent.parent / "fake_warm_rank.py"))
 PLENTY_MIB = 64 * 1024
 GPUS = ("GPU-a", "GPU-b")
 
@@ -44,7 +43,7 @@ class Desk:
             self.workspace,
             settings,
             self.clock,
-            start=partial(start_standby, self.workspace, rank_command=RANK),
+            start=partial(start_standby, self.workspace, rank_command=FAKE_RANK),
             available_mib=lambda: self.available_mib,
             code=lambda: self.code,
         )

@@ -1,4 +1,8 @@
-"""Real Axolotl, paused or killed in the middle, ends exactly as if it had never stopped."""
+"""Real Axolotl ends the same whether its process was warm or new, and whether it was stopped.
+
+What is left alone is trained in new processes, what is paused or killed in warm ones, and every
+number that was logged must be the same, and every byte of the result.
+"""
 
 import json
 import shutil
@@ -19,6 +23,7 @@ from daemon.start import Start
 from daemon.trainer_process import TrainerProcess, start_trainer
 from tests.real import copy_starter
 from tests.waiting import wait_until
+from tests.warm import start_warm
 from tests.wishing import FILE as WISHES_FILE
 
 # All cases are trained two at a time; the first test may wait for several.
@@ -59,6 +64,7 @@ class Training:
     name: str
     asked: dict[str, Any]
     ranks: int = 1
+    obtain: Callable[[Start], TrainerProcess] = start_trainer
     exits: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -84,7 +90,7 @@ class Training:
         self.paths.axolotl_config.write_text(dump_yaml(config))
         save_json(self.paths.folder / WISHES_FILE, wishes or {})
         start = Start(self.paths, self.workspace.root, len(self.exits) + 1, config, (), self.ranks)
-        trainer = start_trainer(start)
+        trainer = self.obtain(start)
         try:
             wait_until(lambda: not trainer.is_alive, timeout_s=200, pause_s=0.05)
         finally:
@@ -117,7 +123,7 @@ class Training:
 
 @dataclass
 class Pair:
-    """The same config trained twice: without a stop, and cut in pieces."""
+    """The same config trained twice: cold and without a stop, and warm and cut in pieces."""
 
     whole: Training
     cut: Training
@@ -126,7 +132,7 @@ class Pair:
 def pair(workspace: Workspace, name: str, asked: dict[str, Any], ranks: int = 1) -> Pair:
     return Pair(
         Training(workspace, f"{name}-whole", asked, ranks).attempt(),
-        Training(workspace, f"{name}-cut", asked, ranks),
+        Training(workspace, f"{name}-cut", asked, ranks, start_warm),
     )
 
 

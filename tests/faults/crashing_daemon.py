@@ -33,6 +33,7 @@ AUDITED = {
     "os.utime",
     "os.chmod",
     "subprocess.Popen",
+    "socket.sendmsg",
 }
 NOT_AUDITED = ((os, "write"), (os, "fsync"), (signal, "pidfd_send_signal"))
 OPERATIONS = "operations.txt"

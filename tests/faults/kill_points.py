@@ -14,6 +14,7 @@ from pathlib import Path
 from core.paths import CODE_ROOT
 from core.process import started_ticks
 from tests.faults.crashing_daemon import OPERATIONS
+from tests.faults.fake_daemon import STANDBYS_VARIABLE
 from tests.faults.scene import Scene
 from tests.lives import read_lives
 from tests.waiting import wait_until
@@ -54,13 +55,15 @@ class Forked:
 class Play:
     """What happens between the drop of a run and its end, however often the daemon dies.
 
-    `ends` are the phases in which it may end, `starts` how many trainers it may need.
+    `ends` are the phases in which it may end, `starts` how many trainers it may need; `is_warm` if
+    the daemon keeps some warm.
     """
 
     behaviour: str
     steps: tuple[Step, ...]
     ends: tuple[str, ...]
     starts: tuple[int, ...] = (1,)
+    is_warm: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,12 @@ class Tally:
 
 
 @contextmanager
-def serving() -> Iterator["subprocess.Popen[str]"]:
-    """A server that forks daemons."""
+def serving(play: Play) -> Iterator["subprocess.Popen[str]"]:
+    """A server that forks daemons for the play."""
     command = [sys.executable, "-P", "-m", "tests.faults.crashing_daemon"]
     environment = os.environ | {"PYTHONPATH": str(CODE_ROOT)}
+    if play.is_warm:
+        environment[STANDBYS_VARIABLE] = "yes"
     with subprocess.Popen(
         command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as server:
@@ -102,7 +107,7 @@ def serving() -> Iterator["subprocess.Popen[str]"]:
 
 def list_operations(root: Path, play: Play) -> list[str]:
     """The operations of a play when nobody is killed before its end."""
-    with serving() as server:
+    with serving(play) as server:
         tally = play_once(server, root, play, [])
     assert not tally.problems, tally
     return (root / OPERATIONS).read_text().splitlines()
@@ -112,7 +117,7 @@ def play_all(root: Path, play: Play, points: list[list[int]]) -> Tally:
     """Play once for every list of operations at which one daemon after the other dies."""
 
     def work(share: list[list[int]]) -> list[Tally]:
-        with serving() as server:
+        with serving(play) as server:
             return [
                 play_once(server, root / "-".join(map(str, kills)), play, kills) for kills in share
             ]

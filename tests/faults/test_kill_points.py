@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from core.heartbeat import read_heartbeat
 from core.run.phase import Verb
 from tests.faults.kill_points import Play, Step, list_operations, play_all
 from tests.faults.scene import Scene
 
+AROUND = 14
 EVERY = 6
 """The quick tests take one kill point of so many, the slow ones the others."""
 
@@ -24,6 +26,18 @@ def has_stopped(scene: Scene) -> bool:
     return scene.phase("a") in ("paused", "completed")
 
 
+def is_warm(scene: Scene) -> bool:
+    """Whether a trainer waits for the next run."""
+    daemon = read_heartbeat(scene.workspace.heartbeat)
+    return daemon is not None and daemon.standby.state == "ready"
+
+
+def goes_on(scene: Scene) -> bool:
+    """Whether it trains again, or had come to its end before anyone could pause it."""
+    status = scene.run("a").status
+    return status.phase == "completed" or (status.attempt > 1 and status.phase == "running")
+
+
 WHOLE = Play("steps-2 save-1", (), ("completed",))
 PAUSE = Play(
     "steps-6 pace-40",
@@ -31,23 +45,45 @@ PAUSE = Play(
     ("completed",),
     starts=(1, 2),
 )
+WARM = Play(
+    "steps-200 pace-10",
+    (
+        (
+            lambda scene: scene.began("a") and is_warm(scene),
+            lambda scene: scene.ask("a", Verb.PAUSE),
+        ),
+        (has_stopped, lambda scene: scene.ask("a", Verb.RESUME)),
+        (goes_on, lambda scene: scene.ask("a", Verb.CANCEL)),
+    ),
+    ("cancelled", "completed"),
+    starts=(1, 2),
+    is_warm=True,
+)
 CANCEL = Play("hang", (when_training(Verb.CANCEL),), ("cancelled",))
 CRASH = Play("steps-3 save-1 kill-2", (), ("completed",), starts=(1, 2))
 PLAYS = {
     "from drop to end": WHOLE,
     "pause and resume": PAUSE,
     "cancel": CANCEL,
+    "pause, and resume in a warm trainer": WARM,
     "crash and retry": CRASH,
 }
 
 
 @pytest.fixture
 def kill_points(tmp_path: Path, play: Play) -> list[list[int]]:
-    """Each operation of the play; up to the first start they are the same in all plays."""
-    operations = list_operations(tmp_path / "count", play)
-    starts = [number for number, name in enumerate(operations, start=1) if "Popen" in name]
-    first = 1 if play is WHOLE else starts[0]
-    return [[number] for number in range(first, len(operations) + 1)]
+    """Each operation of the play; up to the first start they are the same in all plays.
+
+    Of the play with a warm trainer those around the moment in which the run is handed over.
+    """
+    operations = list(enumerate(list_operations(tmp_path / "count", play), start=1))
+    first, last = 1, len(operations)
+    if play is WARM:
+        (handed,) = (number for number, name in operations if name.startswith("socket.sendmsg"))
+        first, last = handed - AROUND, handed + AROUND
+    elif play is not WHOLE:
+        first = next(number for number, name in operations if "Popen" in name)
+    return [[number] for number in range(first, last + 1)]
 
 
 @pytest.mark.parametrize("play", PLAYS.values(), ids=PLAYS)
