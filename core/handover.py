@@ -37,8 +37,12 @@ def open_door(folder: Path) -> socket.socket:
 def knock(folder: Path) -> socket.socket:
     """A connection to whoever listens in the folder. Raises OSError when nobody does."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with _address(folder) as address:
-        connection.connect(address)
+    try:
+        with _address(folder) as address:
+            connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 

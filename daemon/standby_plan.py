@@ -47,10 +47,9 @@ def wanted_ranks(waiting: Sequence[Waiting], gpus: int, cores: int) -> list[int]
     What the next run needs; then what runs on one GPU, and on all of them, need.
     """
     usual = [1, gpus] if gpus else [1]
-    next_run = [
-        ranks_of(run, gpus, cores) for run in waiting[:1] if not (gpus and run.spec.gpus == 0)
-    ]
-    return list(dict.fromkeys([*next_run, *usual]))
+    fitting = [run for run in waiting if run.spec.gpus != 0 or not gpus]
+    following = [ranks_of(run, gpus, cores) for run in fitting[:1]]
+    return list(dict.fromkeys([*following, *usual]))
 
 
 def ranks_of(run: Waiting, gpus: int, cores: int) -> int:

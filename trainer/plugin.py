@@ -15,12 +15,13 @@ from transformers import TrainerCallback, set_seed
 from core.run.phase import Stage
 from trainer.finite import FiniteLoss
 from trainer.journal import find_journal
-from trainer.packing import PackedOrder
+from trainer.packing import PackedOrder, keep_compiled
 from trainer.prepared import sweep_half_written
 from trainer.ranks import allow_cpu_ranks
 from trainer.reporter import RunReporter
 from trainer.resuming import Resuming
 from trainer.steering import Steering
+from trainer.thrift import Thrift
 
 
 class RunPlugin(BasePlugin):
@@ -45,6 +46,8 @@ class RunPlugin(BasePlugin):
             self.journal.stage(Stage.DATASET)
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available():
             allow_cpu_ranks(cfg)
+        if cfg.sample_packing:
+            keep_compiled()
         if cfg.dataset_prepared_path:
             sweep_half_written(cfg.dataset_prepared_path)
         # Where rows are packed, Axolotl counts the steps by packing some random orders.
@@ -61,7 +64,7 @@ class RunPlugin(BasePlugin):
         return {"logging_nan_inf_filter": False}
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
-        callbacks: list[TrainerCallback] = [Resuming(trainer, cfg)]
+        callbacks: list[TrainerCallback] = [Resuming(trainer, cfg), Thrift(trainer)]
         if cfg.sample_packing and hasattr(trainer, "_create_multipack_sampler"):
             callbacks.append(PackedOrder(trainer, cfg.seed))
         if self.reporter:

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import traceback
+from contextvars import Context
 from threading import Thread
 from typing import NoReturn
 
@@ -24,8 +25,10 @@ LOW_PRIORITY = 10
 
 def main(descriptor: int) -> NoReturn:
     """Get ready, wait for a run, and train it."""
+    # Some libraries keep what they set at their import in the context, and must find it there.
+    context = Context()
     with socket.socket(fileno=descriptor) as standby:
-        getting_ready = Thread(target=get_ready, args=(standby,))
+        getting_ready = Thread(target=context.run, args=(get_ready, standby))
         getting_ready.start()
         handed = handover.receive(standby)
         if handed is None:
@@ -35,7 +38,8 @@ def main(descriptor: int) -> NoReturn:
         handover.send(standby, {"taken": True})
         getting_ready.join()
     become(record["environment"], record["folder"])
-    train()
+    context.run(train)
+    raise AssertionError("a training ends its process")
 
 
 def train() -> NoReturn:

@@ -149,6 +149,9 @@ def _for_cpu(asked: dict[str, Any]) -> list[tuple[str, Any, str]]:
     settings: list[tuple[str, Any, str]] = [
         (key, False, why) for key in ("bf16", "fp16", "tf32", *LORA_KERNEL_KEYS)
     ]
+    if asked.get("dataloader_num_workers") is None:
+        why_none = "a batch is made in less time than a worker process needs to hand it over"
+        settings.append(("dataloader_num_workers", 0, why_none))
     settings += [(key, None, why) for key in GPU_ONLY_KEYS if asked.get(key)]
     attention = str(asked.get("attn_implementation") or "")
     if attention.startswith(GPU_ONLY_ATTENTION):
