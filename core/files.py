@@ -1,5 +1,6 @@
 """Reading and writing files so that a reader never meets half a record."""
 
+import contextlib
 import errno
 import itertools
 import json
@@ -77,6 +78,13 @@ def _sync_file(path: Path) -> None:
 def save_json(path: Path, record: dict[str, Any], mode: int = 0o644, durable: bool = True) -> None:
     """Replace a JSON record; refuses NaN, which browsers cannot read back."""
     write_whole(path, json.dumps(record, indent=1, allow_nan=False) + "\n", mode, durable)
+
+
+def ring(path: Path) -> None:
+    """Let whoever watches the folder hear that the file was closed after writing. Never raises."""
+    # A changed time alone is no news to them.
+    with contextlib.suppress(OSError), path.open("ab"):
+        pass
 
 
 def load_json(path: Path) -> dict[str, Any]:

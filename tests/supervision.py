@@ -25,6 +25,7 @@ SETTINGS = Settings(
     cancel_grace_s=1.0,
     retry_delay_s=0.05,
     min_free_disk_gib=0,
+    prepare_ahead=False,
 )
 
 

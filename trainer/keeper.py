@@ -19,12 +19,13 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from core.clock import now_text
-from core.files import save_json
+from core.files import ring, save_json
 from core.lock import sign, take_lock
 from core.notify import notify, take_address
-from core.paths import RunPaths
+from core.paths import RunPaths, Workspace
 from core.process import boot_id, started_ticks
 from core.run.trainer_env import (
     ATTEMPT_VARIABLE,
@@ -148,7 +149,7 @@ class Keeper:
         self.due.append((time.monotonic() + delay_s, do))
 
 
-def main(lock: int, command: list[str]) -> None:
+def main(lock: int, command: list[str]) -> NoReturn:
     """Run the command as every rank to its end, and record how it ended."""
     ranks = int(os.environ.get(RANKS_VARIABLE, "1"))
     keep(partial(spawn_ranks, command, lock, ranks), lock)
@@ -168,8 +169,11 @@ def spawn_ranks(command: list[str], lock: int, ranks: int) -> Iterator[Child]:
         )
 
 
-def keep(begin: Callable[[], Iterator[Child]], lock: int) -> None:
-    """See the attempt that the environment names to its end, whatever signals come; record it."""
+def keep(begin: Callable[[], Iterator[Child]], lock: int) -> NoReturn:
+    """See the attempt that the environment names to its end, whatever signals come; record it.
+
+    Then this process ends.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     paths = RunPaths(Path(os.environ[RUN_FOLDER_VARIABLE]))
@@ -194,6 +198,10 @@ def keep(begin: Callable[[], Iterator[Child]], lock: int) -> None:
             **usage(),
         },
     )
+    sys.stdout.flush()
+    ring(Workspace(paths.folder.parent.parent).wake)
+    # Gone before the daemon looks: the next run waits for that.
+    os._exit(0)
 
 
 def find_lock(word: str) -> int:

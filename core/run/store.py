@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.clock import now_text
 from core.errors import RecordError, SpecError
-from core.files import load_json, write_whole
+from core.files import load_json, ring, write_whole
 from core.paths import RUN_ID, RunPaths, Workspace
 from core.run.phase import Phase, Verb
 from core.run.status import RunStatus, from_record
@@ -144,8 +144,7 @@ class Store:
 
     def _wake_daemon(self) -> None:
         """A sign in the folder that the daemon watches; without it the daemon looks a bit later."""
-        with contextlib.suppress(OSError):
-            self.workspace.wake.touch()
+        ring(self.workspace.wake)
 
     def requested(self, run_id: str) -> list[Verb]:
         """What has been asked of a run and not been answered yet, the oldest first."""

@@ -27,6 +27,8 @@ GOOD = {
     "trust_remote_code": ("true", True),
     "hub": ("offline", "offline"),
     "hub_uploads": ("true", True),
+    "prepare_ahead": ("false", False),
+    "warm_standby": ("false", False),
 }
 
 WRONG = {
@@ -56,6 +58,8 @@ WRONG = {
     "trust_remote_code": ["1", '"true"', "[]"],
     "hub": ["on", "Offline", "[auto]"],
     "hub_uploads": ["0", '"no"'],
+    "prepare_ahead": ["1", "always"],
+    "warm_standby": ["1", "sometimes"],
 }
 
 

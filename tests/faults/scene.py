@@ -38,6 +38,7 @@ TOLD = (
     "retry_delay_s",
     "min_free_disk_gib",
     "hang_after_s",
+    "prepare_ahead",
 )
 LAST = "the last one"
 

@@ -23,7 +23,7 @@ from trainer.keeper import rank_environment
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 LOADING = """
-import os, signal, sys
+import os, signal, sys, time
 def hear(signum, frame):
     with open('{folder}/wishes', 'a') as file:
         file.write(signal.Signals(signum).name + ' ')
@@ -31,7 +31,7 @@ def hear(signum, frame):
         sys.exit(0)
 def wait():
     while True:
-        signal.pause()
+        time.sleep(0.01)  # `signal.pause` would sleep through what comes right before it
 signal.signal(signal.SIGUSR1, hear)
 signal.signal(signal.SIGUSR2, hear)
 with open('{folder}/ready', 'a') as file:
