@@ -1,4 +1,4 @@
-"""`make bench`: what supervision costs a training, and what the supervisor itself takes.
+"""`make bench`: how soon trainings start and end, and what the supervisor itself takes.
 
 The seconds depend on the machine and on what else it does: measure where nothing else runs. The
 load (waiting processes, as `uptime` tells it) before and after is printed with the numbers.
@@ -9,29 +9,43 @@ import os
 import tempfile
 from pathlib import Path
 
+from bench.between import measure_between
+from bench.starts import measure_starts
 from bench.supervisor import Sizes, measure_supervisor
-from bench.training import measure_training
+from bench.whole import measure_whole
+
+PARTS = ("starts", "whole", "between", "supervisor")
 
 
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=("training", "supervisor"))
-    parser.add_argument("--rounds", type=int, default=3, help="trainings of each way")
-    parser.add_argument("--steps", type=int, default=60, help="training steps per run")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
+    parser.add_argument("--rounds", type=int, default=5, help="trainings of each way")
+    parser.add_argument("--steps", type=int, default=20, help="steps of a training that starts")
+    parser.add_argument("--whole-steps", type=int, default=270, help="steps of a whole job")
     parser.add_argument("--finished", type=int, default=1000, help="finished runs on the disk")
     parser.add_argument("--drops", type=int, default=60, help="specs dropped one after another")
     parser.add_argument("--flood", type=int, default=1000, help="specs dropped at once")
     parser.add_argument("--idle-s", type=float, default=60, help="seconds of an idle daemon")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        load = os.getloadavg()[0]
-        if given.only != "supervisor":
-            print(measure_training(Path(folder, "training"), given.rounds, given.steps), end="\n\n")
-        if given.only != "training":
-            sizes = Sizes(given.finished, given.drops, given.flood, given.idle_s)
-            print(measure_supervisor(Path(folder, "supervisor"), sizes), end="\n\n")
+        load, root = os.getloadavg()[0], Path(folder)
+        for part in given.only:
+            print(measure(part, root / part, given), end="\n\n", flush=True)
         print(f"load before and after: {load:.1f}, {os.getloadavg()[0]:.1f}")
+
+
+def measure(part: str, folder: Path, given: argparse.Namespace) -> str:
+    """One part of the bench, as a table."""
+    if part == "starts":
+        return measure_starts(folder, given.rounds, given.steps)
+    if part == "whole":
+        return measure_whole(folder, given.rounds, given.whole_steps)
+    if part == "between":
+        return measure_between(folder, given.rounds, given.steps)
+    sizes = Sizes(given.finished, given.drops, given.flood, given.idle_s)
+    return measure_supervisor(folder, sizes)
 
 
 if __name__ == "__main__":

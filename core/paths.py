@@ -46,6 +46,11 @@ class Workspace:
         return self.runs / ".prepared"
 
     @property
+    def preparing(self) -> Path:
+        """Where the data of waiting runs is prepared ahead; the data itself goes to `prepared`."""
+        return self.runs / ".preparing"
+
+    @property
     def compiled(self) -> Path:
         """Machine code that libraries compiled once and keep."""
         return self.runs / ".compiled"
@@ -125,6 +130,9 @@ class Workspace:
             ]
         return [self.run(name) for name in sorted(names)]
 
+    def preparation(self, run_id: str) -> "PreparationPaths":
+        return PreparationPaths(self.preparing / run_id)
+
     def dataset(self, name: str) -> "DatasetPaths":
         return DatasetPaths(self.uploads / name)
 
@@ -194,6 +202,30 @@ class RunPaths:
 
     def checkpoint(self, step: int) -> Path:
         return self.output / f"checkpoint-{step}"
+
+
+@dataclass(frozen=True)
+class PreparationPaths:
+    """Every file of the preparation of a run that waits."""
+
+    folder: Path
+
+    @property
+    def axolotl_config(self) -> Path:
+        return self.folder / "axolotl.yaml"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "prepared.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "prepare.log"
+
+    @property
+    def output(self) -> Path:
+        """Where Axolotl may write meanwhile what nobody needs."""
+        return self.folder / "output"
 
 
 @dataclass(frozen=True)

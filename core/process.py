@@ -2,9 +2,12 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+
+SESSION_TRIES = 10
 
 
 @cache
@@ -63,6 +66,23 @@ def _signal(pid: int, signum: signal.Signals, is_meant: Callable[[], bool]) -> b
     finally:
         os.close(descriptor)
     return True
+
+
+def set_session_niceness(niceness: int, pid: int | str = "self") -> None:
+    """Let all of the process's session yield to other sessions (19), or not any more (0).
+
+    Many kernels share the processor out by session, and let `nice` count only inside of one. It
+    can be taken back without privileges, and does nothing where a kernel knows no such thing.
+    """
+    for _ in range(SESSION_TRIES):
+        try:
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+        except BlockingIOError:  # not more often than ten times a second, on the whole machine
+            time.sleep(0.05)
+        except OSError:
+            return
+        else:
+            return
 
 
 def children(parent: int) -> list[int]:

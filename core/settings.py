@@ -57,6 +57,7 @@ class Settings:
     resume_gpu_temperature_c: float | None = None
     training_hours: Hours | None = None
     warm_standby: bool = True
+    prepare_ahead: bool = True
     sandbox_idle_s: float = 300.0
     keep_gpu_days: int = 30
     allowed_folders: tuple[Path, ...] = ()
@@ -215,6 +216,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "allowed_plugins": _texts,
     "trust_remote_code": _yes_or_no,
     "warm_standby": _yes_or_no,
+    "prepare_ahead": _yes_or_no,
     "hub": _hub,
     "hub_uploads": _yes_or_no,
 }

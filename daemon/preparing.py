@@ -6,12 +6,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.files import write_whole
 from core.paths import PreparationPaths, Workspace
-from core.process import pids_with_environment, signal_marked
+from core.process import pids_with_environment, set_session_niceness, signal_marked
 from core.run.phase import Phase
 from core.run.preparation import DONE, Preparation, load_preparation
 from core.run.trainer_env import (
@@ -43,17 +43,21 @@ MIN_AVAILABLE_MIB = 2048
 DISK_PER_DATA = 10
 """What is prepared, and what it is made by way of, may take so many times the size of the data."""
 
+SWEEP_S = 5.0
+"""So long after a preparation was killed it is looked for what it left behind."""
+
 GIB = 1024**3
 MAX_TOLD = 300
 
 
 @dataclass(frozen=True)
 class Work:
-    """A preparation at work."""
+    """A preparation at work; it is urgent when its run has begun and waits for it."""
 
     run_id: str
     paths: PreparationPaths
     process: "subprocess.Popen[bytes]"
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,9 @@ class Preparing:
         self._python = python
         self._env = dict(env)
         self._keys = KeyReader(workspace.root, hasher, clock)
+        self._clock = clock
         self._available_mib = available_mib
+        self._sweep_until = float("-inf")
         self._work: Work | None = None
         self._settled: set[tuple[str, str]] = set()
         self._errors: dict[str, str] = {}
@@ -97,6 +103,8 @@ class Preparing:
         self._ended = [process for process in self._ended if process.poll() is None]
         if not self._settings.prepare_ahead:
             return
+        if self._work is None and self._clock() < self._sweep_until:
+            end_processes(self._folders())
         queue = {run.run_id for run in waiting}
         self._look_at_work(queue, begun)
         self._forget_all_but(queue)
@@ -119,16 +127,24 @@ class Preparing:
         work = self._work
         if work is None:
             return
+        # Before its record is read, whose last word would be missed otherwise.
+        has_ended = work.process.poll() is not None
         found = load_preparation(work.paths.record)
-        if work.process.poll() is not None:
+        if has_ended:
             self._settle(work, found)
         elif not is_wanted(work.run_id, found, queue, begun):
             self._end(work)
+        elif work.run_id in begun and not work.is_urgent:
+            # Now a GPU waits for it.
+            set_session_niceness(0, work.process.pid)
+            self._work = replace(work, is_urgent=True)
 
     def _settle(self, work: Work, found: Preparation) -> None:
         """Take in how it ended."""
-        # One that was killed may have left workers, which hold Axolotl's lock on the data.
-        end_processes([work.paths.folder])
+        if work.process.returncode < 0:
+            # It may have left workers, which hold Axolotl's lock on the data; also one that was
+            # just being born, and carries no mark yet.
+            self._sweep_until = self._clock() + SWEEP_S
         self._work = self._kept = None
         if found.error:
             self._errors[work.run_id] = " ".join(found.error.split())[:MAX_TOLD]

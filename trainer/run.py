@@ -39,6 +39,9 @@ def train(journal: Journal) -> None:
         from axolotl.cli.config import load_cfg
         from axolotl.cli.train import do_train
 
+        from trainer.pool_free import keep_in_process
+    keep_in_process()
+
     journal.stage(Stage.CONFIG)
     cfg = load_cfg(str(journal.paths.axolotl_config))
     reporter = find_reporter()

@@ -17,11 +17,14 @@ from pathlib import Path
 
 from core import handover
 from core.notify import notify, take_address
+from core.process import set_session_niceness
 from core.run.trainer_env import RANKS_VARIABLE
 from trainer.keeper import Child, find_free_port, keep, rank_environment
 
 STDOUT, STDERR = 1, 2
 EXIT_UNFIT = 1
+LOW_PRIORITY = 10
+"""Of what gets ready: it goes on where others compute, and is in their way but a little."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Job:
 
 def main(folder: Path, name: str, ranks: int, command: list[str]) -> None:
     """Wait for a run, and keep it to its end."""
+    set_session_niceness(LOW_PRIORITY)
     daemon = handover.knock(folder)
     handover.send(daemon, {"name": name, "pid": os.getpid()})
     notify(take_address(), "READY=1")
@@ -79,11 +83,16 @@ def wait_for_job(daemon: socket.socket, warm: Sequence[WarmRank]) -> Job:
             for key, _ in selector.select():
                 said = handover.receive(key.fileobj)  # type: ignore[arg-type]
                 if key.fileobj is daemon:
-                    return read_job(said)
+                    job = read_job(said)
+                    if ready < len(warm):
+                        # From now on the run waits for them.
+                        set_session_niceness(0)
+                    return job
                 if said is None or "unfit" in said[0]:
                     end_unfit(daemon, said[0]["unfit"] if said else "one of its processes died")
                 ready += 1
                 if ready == len(warm):
+                    set_session_niceness(0)
                     pids = [os.getpid(), *(rank.process.pid for rank in warm)]
                     handover.send(daemon, {"ready": pids})
 

@@ -18,9 +18,9 @@ from core.run.phase import Stage
 from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
 from trainer import run
 from trainer.journal import find_journal
+from trainer.standby import LOW_PRIORITY
 
 STDOUT, STDERR = 1, 2
-LOW_PRIORITY = 10
 
 
 def main(descriptor: int) -> NoReturn:
