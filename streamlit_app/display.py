@@ -130,7 +130,9 @@ def duration_text(seconds: float | None) -> str:
 
 
 def precise_text(seconds: float) -> str:
-    """The duration, with tenths while it is short: `4.2 s`."""
+    """The duration, the finer the shorter it is: `< 0.01 s`, `0.04 s`, `4.2 s`, `42 s`."""
+    if seconds < 0.995:
+        return f"{seconds:.2f} s" if seconds >= 0.005 else "< 0.01 s"
     return f"{seconds:.1f} s" if seconds < 9.95 else duration_text(seconds)
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from core.clock import now
 from core.files import Stamp, stamp
 from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
 from core.paths import RunPaths, Workspace, find_workspace
@@ -15,6 +16,8 @@ from core.run.store import Run, Store
 from core.settings import Settings, load_settings
 from streamlit_app.curves import Curves
 from streamlit_app.run_index import RunIndex
+from streamlit_app.start import Start
+from streamlit_app.start_reader import StartReader
 
 RUN_PAGE = "views/run.py"
 SANDBOX_PAGE = "views/sandbox.py"
@@ -65,6 +68,12 @@ def curves(run: Run) -> Curves:
     return found
 
 
+def start(run: Run) -> Start | None:
+    """How the run's last attempt came to its first step; None before its first attempt."""
+    attempt = run.status.attempt
+    return _start_reader(run.paths, attempt).look(now()) if attempt else None
+
+
 def ask(run_id: str, verb: Verb, to: int | None = None) -> None:
     """Ask the daemon to do something to a run; `to` is the place, from 1, of a move."""
     store().request(run_id, verb, to=to)
@@ -96,6 +105,11 @@ def _index(workspace: Workspace) -> RunIndex:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curves(paths: RunPaths) -> Curves:
     return Curves(paths)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _start_reader(paths: RunPaths, attempt: int) -> StartReader:
+    return StartReader(paths, attempt)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

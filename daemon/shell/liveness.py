@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.clock import now
-from core.heartbeat import Heartbeat, read_heartbeat
+from core.heartbeat import Heartbeat, SeenStandby, read_heartbeat
 from core.lock import is_locked
 from core.paths import Workspace
 from daemon.shell.advice import HOW_TO_START
@@ -38,6 +38,31 @@ def describe(daemon: Daemon) -> str:
         last = f" for {age_text(daemon.heartbeat.beat_at, now())}" if daemon.heartbeat else ""
         return f"The daemon has not been heard of{last}, although it has not ended."
     return f"The daemon is not running: nothing starts. {HOW_TO_START}"
+
+
+def describe_standby(daemon: Daemon) -> str:
+    """One sentence on how soon the next run starts; empty where nothing tells."""
+    standby = standby_of(daemon)
+    if standby is None:
+        return ""
+    reason = f": {one_line(standby.reason)}" if standby.reason else ""
+    memory = (
+        f" It takes {standby.memory_mib / 1024:.1f} GiB of memory." if standby.memory_mib else ""
+    )
+    sentences = {
+        "ready": f"Standby: ready, the next run starts in about a second.{memory}",
+        "preparing": "Standby: getting ready.",
+        "none": f"Standby: none{reason}.",
+        "off": "Standby: switched off in the settings.",
+    }
+    return sentences.get(standby.state, "")
+
+
+def standby_of(daemon: Daemon) -> SeenStandby | None:
+    """What a living daemon says of its standby; None where none says anything."""
+    if not daemon.lives or daemon.heartbeat is None or not daemon.heartbeat.standby.state:
+        return None
+    return daemon.heartbeat.standby
 
 
 def _holds(workspace: Workspace) -> bool | None:

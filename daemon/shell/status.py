@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from core.clock import now, to_text
 from core.run.phase import FINISHED, LIVE, Phase
 from core.run.status import RunStatus, to_record
 from core.run.store import Run, Store
-from daemon.shell.liveness import Daemon, describe, look_for_daemon
+from daemon.shell.liveness import Daemon, describe, describe_standby, look_for_daemon, standby_of
 from daemon.shell.terminal import (
     Colour,
     age_text,
@@ -113,7 +113,7 @@ def to_json(run: Run, store: Store) -> dict[str, Any]:
 
 
 def _to_json(overview: Overview) -> dict[str, Any]:
-    heartbeat = overview.daemon.heartbeat
+    heartbeat, standby = overview.daemon.heartbeat, standby_of(overview.daemon)
     return {
         "daemon": {
             "lives": overview.daemon.lives,
@@ -121,6 +121,7 @@ def _to_json(overview: Overview) -> dict[str, Any]:
             "beat_at": to_text(heartbeat.beat_at) if heartbeat else None,
             "free_gpus": list(heartbeat.free_gpus) if heartbeat else [],
             "troubles": list(heartbeat.troubles) if heartbeat else [],
+            "standby": asdict(standby) if standby else None,
         },
         **{
             name.lower(): [to_record(run.status) for run in runs]
@@ -138,6 +139,8 @@ def _head_lines(overview: Overview) -> list[str]:
     if daemon.lives and daemon.heartbeat:
         troubles = [f"Trouble: {one_line(trouble)}" for trouble in daemon.heartbeat.troubles]
         lines += [paint(trouble, Colour.YELLOW) for trouble in troubles]
+    if standby := describe_standby(daemon):
+        lines.append(standby)
     return lines
 
 

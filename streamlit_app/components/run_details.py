@@ -5,20 +5,20 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.clock import now
 from core.files import Stamp, read_tail, stamp
 from core.log_text import clean_log
 from core.run.store import Run
 from streamlit_app import session, timeline
-from streamlit_app.components import download, stage_list
+from streamlit_app.components import download, start_timeline
 from streamlit_app.components.phase_badge import show as show_phase
-from streamlit_app.display import bytes_text, moment_text, phase_of, plain, sentence
+from streamlit_app.display import bytes_text, moment_text, phase_of, sentence
 
 LOG_HEIGHT = 380
 LOG_LINES = 300
 MAX_CONFIG_BYTES = 256 * 1024
 TABS = (
     ":material/article: Log",
+    ":material/timer: Start",
     ":material/tune: Config",
     ":material/history: Events",
     ":material/save: Checkpoints",
@@ -26,10 +26,10 @@ TABS = (
 
 
 def show(run: Run) -> None:
-    """Log, config, events and checkpoints."""
+    """Log, start, config, events and checkpoints."""
     tabs = st.tabs(TABS, key="details", on_change="rerun")
     for tab, show_one in zip(
-        tabs, (show_log, show_config, show_events, show_checkpoints), strict=True
+        tabs, (show_log, show_start, show_config, show_events, show_checkpoints), strict=True
     ):
         if tab.open:
             with tab:
@@ -46,6 +46,17 @@ def show_log(run: Run) -> None:
     with st.container(height=LOG_HEIGHT, border=False, autoscroll=True, key="log"):
         st.code(text, language=None, wrap_lines=True)
     download.show("Download the whole log", path, f"{run.run_id}.log")
+
+
+def show_start(run: Run) -> None:
+    """How the last attempt came to its first step."""
+    start = session.start(run)
+    if start is None:
+        st.caption("It has not been started yet.")
+        return
+    if run.status.attempt > 1:
+        st.markdown(f"**Attempt {run.status.attempt}**")
+    start_timeline.show(start)
 
 
 def show_config(run: Run) -> None:
@@ -65,16 +76,13 @@ def show_config(run: Run) -> None:
 
 
 def show_events(run: Run) -> None:
-    """Every change of phase, and how long the start took."""
+    """Every change of phase."""
     for event in _events(run):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(moment_text(event.at, session.zone()), width="content")
             phase = phase_of(event.phase)
             show_phase(phase) if phase else st.text(event.phase)
             st.text(sentence(event.reason), width="stretch")
-    stages = stage_times(run)
-    if stages and not any(stage.is_open for stage in stages):
-        st.caption(plain(stage_list.summary(stages)))
 
 
 def show_checkpoints(run: Run) -> None:
@@ -96,11 +104,6 @@ def show_checkpoints(run: Run) -> None:
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, width="content", alt="Checkpoints of this run"
     )
-
-
-def stage_times(run: Run) -> list[timeline.StageTime]:
-    """The stages of the current attempt's start."""
-    return timeline.stage_times(_events(run), _journal(run), run.status.attempt, now())
 
 
 def _events(run: Run) -> list[timeline.Event]:

@@ -10,10 +10,9 @@ from streamlit_app.components import (
     loss_chart,
     phase_badge,
     progress_bar,
-    run_details,
     run_numbers,
     run_summary,
-    stage_list,
+    start_timeline,
 )
 from streamlit_app.status_words import why_text
 
@@ -33,9 +32,15 @@ def show(run: Run) -> None:
         run_numbers.show(run)
     curves, about = st.columns([2, 1], gap="medium")
     with curves:
-        if status.phase is Phase.STARTING and not session.curves(run).has_points:
-            stage_list.show(run_details.stage_times(run))
-        else:
-            loss_chart.show(run)
+        show_curves(run)
     with about:
         run_summary.show(run)
+
+
+def show_curves(run: Run) -> None:
+    """The curves; as long as they have no point, how the run came or comes to its first step."""
+    start = None if session.curves(run).has_points else session.start(run)
+    if start:
+        start_timeline.show(start)
+    if start is None or run.status.phase in FINISHED:
+        loss_chart.show(run)

@@ -9,7 +9,7 @@ from core.errors import SpecError
 from core.files import Stamp, stamp
 from core.run.store import Run
 from core.safe_yaml import load_yaml_mapping
-from streamlit_app import session
+from streamlit_app import session, start_words
 from streamlit_app.batch import shrunk
 from streamlit_app.display import (
     UNKNOWN,
@@ -44,6 +44,7 @@ def facts(run: Run) -> dict[str, str]:
         "Runs on": sentence(gpus_text(status.gpus)) if status.started_at else "",
         "Submitted": moment_text(status.submitted_at, session.zone()),
         "Started": moment_text(status.started_at, session.zone()) if status.started_at else "",
+        "First step": start_words.summary_text(session.start(run)),
         "Saved in": saved_in(run),
         "Ended": moment_text(status.ended_at, session.zone()) if status.ended_at else "",
     }

@@ -13,6 +13,7 @@ from streamlit_app.components import (
     queue_list,
     rejected_list,
     run_card,
+    standby_line,
 )
 
 LAST_FINISHED = 5
@@ -29,6 +30,7 @@ def show() -> None:
         st.subheader("This machine", anchor=False)
         gpu_cards.show()
         disk_card.show()
+        standby_line.show()
 
 
 def show_runs() -> None:

@@ -35,11 +35,11 @@ class Furnished:
     def workspace(self) -> Workspace:
         return Workspace(self.root)
 
-    def beat(self, troubles: tuple[str, ...] = (), age_s: float = 0) -> None:
+    def beat(self, troubles: tuple[str, ...] = (), age_s: float = 0, **more: Any) -> None:
         """The daemon lives, or did so some seconds ago."""
         self.workspace.runs.mkdir(exist_ok=True)
         record = {"beat_at": to_text(now() - timedelta(seconds=age_s)), "gpus": []}
-        save_json(self.workspace.heartbeat, {**record, "troubles": list(troubles)})
+        save_json(self.workspace.heartbeat, {**record, "troubles": list(troubles), **more})
 
     def add_run(
         self, name: str, phase: Phase, /, minutes_ago: float = 10, **changes: Any
@@ -78,15 +78,17 @@ class Furnished:
         append_json_line(paths.events, record | more)
 
     def stages(self, paths: RunPaths, *stages: str) -> None:
-        at = to_text(now())
         for stage in stages:
-            entry = {"at": at, "attempt": 1, "entry": "stage", "stage": stage}
-            append_json_line(paths.journal, entry)
+            self.journal(paths, "stage", stage=stage)
 
     def plan(self, paths: RunPaths, attempt: int, step: int) -> None:
         """The training of an attempt begins."""
-        where = {"at": to_text(now()), "attempt": attempt}
-        append_json_line(paths.journal, {**where, "entry": "plan", "step": step})
+        self.journal(paths, "plan", attempt=attempt, step=step)
+
+    def journal(self, paths: RunPaths, entry: str, **more: Any) -> None:
+        """What the trainer says of itself."""
+        record = {"at": to_text(now()), "attempt": 1, "entry": entry}
+        append_json_line(paths.journal, record | more)
 
     def metrics(self, paths: RunPaths, *losses: float, eval_loss: float | None = None) -> None:
         for step, loss in enumerate(losses, 1):

@@ -1,4 +1,7 @@
+import pytest
+
 from core.run.phase import Phase
+from streamlit_app.display import plain
 from tests.app.conftest import Open, everything
 from tests.app.furnished import Furnished, progress
 
@@ -24,6 +27,37 @@ def test_a_living_daemon_needs_no_word_but_its_troubles(place: Furnished, open_p
     assert not open_page().warning
     place.beat(troubles=("the disk is <b>full</b>",))
     assert open_page().warning[0].value == "the disk is \\<b\\>full\\<\\/b\\>"
+
+
+@pytest.mark.parametrize(
+    ("standby", "told"),
+    [
+        (
+            {"state": "ready", "ranks": 1, "memory_mib": 614},
+            "Ready: the next run starts in about a second · 0.6 GiB of memory",
+        ),
+        ({"state": "preparing"}, "Getting ready…"),
+        ({"state": "none", "reason": "<b>1.2</b> GiB\nare there"}, "<b>1.2</b> GiB are there"),
+        ({"state": "none"}, "None at the moment"),
+        ({"state": "off"}, "Switched off in the settings"),
+    ],
+)
+def test_it_says_how_soon_the_next_run_starts(
+    place: Furnished, open_page: Open, standby: dict[str, object], told: str
+) -> None:
+    place.beat(standby=standby)
+    [line] = [text.value for text in open_page().markdown if "**Standby**" in text.value]
+    assert plain(told) in line if "<" in told else told in line
+
+
+@pytest.mark.parametrize("standby", [{}, {"state": "of a newer version"}])
+def test_a_daemon_that_tells_of_no_standby_gets_no_line(
+    place: Furnished, open_page: Open, standby: dict[str, object]
+) -> None:
+    place.beat(standby=standby)
+    assert "Standby" not in everything(open_page())
+    place.beat(age_s=60, standby={"state": "ready"})
+    assert "Standby" not in everything(open_page())
 
 
 def test_without_a_gpu_it_says_that_the_cpu_trains(place: Furnished, open_page: Open) -> None:

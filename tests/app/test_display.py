@@ -29,6 +29,10 @@ def test_durations_are_words(seconds: float | None, text: str) -> None:
 
 
 def test_a_short_duration_has_tenths() -> None:
+    assert display.precise_text(0.001) == "< 0.01 s"
+    assert display.precise_text(0.04) == "0.04 s"
+    assert display.precise_text(0.994) == "0.99 s"
+    assert display.precise_text(0.996) == "1.0 s"
     assert display.precise_text(4.21) == "4.2 s"
     assert display.precise_text(9.96) == "10 s"
 

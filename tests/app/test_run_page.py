@@ -60,12 +60,66 @@ def test_a_half_written_line_of_metrics_waits_for_its_rest(
     assert metrics(page.run())["Loss"] == "0.7000"
 
 
-def test_a_start_shows_its_stages_with_their_seconds(place: Furnished, open_page: Open) -> None:
+def test_a_start_shows_its_stages_as_bars_and_the_open_one_grows(
+    place: Furnished, open_page: Open
+) -> None:
     paths = place.add_run("poems", Phase.STARTING, stage="model")
     place.stages(paths, "imports", "config", "dataset", "model")
-    page = everything(open_page("run", run=paths.run_id))
-    assert "Loading the libraries · 0.0 s" in page
-    assert "hourglass_top:] Loading the model · " in page
+    page = open_page("run", run=paths.run_id)
+    assert "since its turn" in everything(page)
+    before = bars(page)
+    assert '<tr class="done"><th scope="row">Loading the libraries</th>' in before
+    assert '<tr class="open"><th scope="row">Loading the model</th>' in before
+    assert '<tr class="pending"><th scope="row">First step</th>' in before
+    assert bars(page.run()) != before
+
+
+def test_a_cold_start_says_why_as_text(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.RUNNING, stage="training")
+    place.journal(paths, "start", cold="its plugin <script>alert(1)</script> has to be imported")
+    place.stages(paths, "imports", "<script>alert(1)</script>", "training")
+    place.journal(paths, "first_step", step=1)
+    page = open_page("run", run=paths.run_id)
+    assert "Cold" in everything(page)
+    assert r"its plugin \<script\>alert\(1\)" in everything(page)
+    assert "to the first step" in everything(page)
+    assert "<script" not in bars(page)
+
+
+def test_the_start_is_kept_when_the_curves_have_taken_its_place(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.COMPLETED)
+    place.journal(paths, "start", cold="")
+    place.stages(paths, "imports", "training")
+    place.journal(paths, "first_step", step=1)
+    place.metrics(paths, 2.5, 0.8)
+    page = open_page("run", run=paths.run_id)
+    assert not page.get("html")
+    assert r"after its turn\, warm" in page.table[0].value.to_string()
+    page.session_state["details"] = ":material/timer: Start"
+    assert "First step" in bars(page.run())
+    assert "Warm" in everything(page)
+
+
+def test_a_run_that_failed_before_its_first_step_shows_how_far_it_came(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.FAILED)
+    place.journal(paths, "start", cold="no standby was there yet")
+    place.stages(paths, "imports", "model")
+    place.event(paths, "failed", "out of memory")
+    page = open_page("run", run=paths.run_id)
+    assert '<tr class="broken"><th scope="row">Loading the model</th>' in bars(page)
+    assert "before the first step" in everything(page)
+    assert "there is no loss curve" in everything(page)
+
+
+def test_a_run_that_waits_has_no_start_yet(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.QUEUED)
+    page = open_page("run", run=paths.run_id)
+    page.session_state["details"] = ":material/timer: Start"
+    assert "It has not been started yet" in everything(page.run())
 
 
 def test_cancelling_asks_first_and_then_writes_the_request(
@@ -143,7 +197,7 @@ def test_the_log_is_shown_as_plain_text(place: Furnished, open_page: Open) -> No
     paths.log.write_text("\x1b[32mgreen\x1b[0m <script>alert(1)</script>\n 1%|\r 99%|\n")
     page = open_page("run", run=paths.run_id)
     assert page.code[0].value == "green <script>alert(1)</script>\n 99%|"
-    assert not page.html
+    assert "<script" not in bars(page)
 
 
 def test_only_the_open_tab_is_filled(place: Furnished, open_page: Open) -> None:
@@ -183,3 +237,8 @@ def test_a_damaged_run_folder_does_not_break_its_page(place: Furnished, open_pag
 
 def chart_data(page: AppTest) -> str:
     return page.get("bidi_component")[0].proto.json
+
+
+def bars(page: AppTest) -> str:
+    """The chart of the start."""
+    return page.get("html")[0].proto.body

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 import pynvml
 import pytest
 
-from core.heartbeat import Heartbeat
+from core.heartbeat import Heartbeat, SeenStandby
 from core.lock import take_lock
 from core.paths import CODE_ROOT, Workspace
 from core.run.phase import Phase
@@ -25,6 +25,7 @@ from daemon.shell.doctor.finding import Finding, Level, ok
 from daemon.shell.doctor.records import check_records, check_run, count_unfinished
 from daemon.shell.doctor.report import run_checks
 from daemon.shell.doctor.services import UNITS, check_services, check_unit
+from daemon.shell.doctor.standby import check_standby
 from daemon.shell.liveness import Daemon
 from tests.fake_gpu import build_fake_nvml
 from tests.real import environment
@@ -357,6 +358,38 @@ def test_the_daemon_is_judged_by_its_sign_of_life(
     found = list(room.check_daemon(daemon, AT + timedelta(minutes=90), unfinished))
     assert [finding.level for finding in found] == levels
     assert words in found[-1].what
+
+
+@pytest.mark.parametrize(
+    ("standby", "level", "words", "advice"),
+    [
+        (SeenStandby("ready", ranks=1, memory_mib=614), OK, "about a second", ""),
+        (SeenStandby("preparing", "the standby ended: x"), OK, "getting ready", ""),
+        (SeenStandby("none"), OK, "none at the moment", ""),
+        (SeenStandby("off", "switched off"), OK, "warm_standby", ""),
+        (SeenStandby("none", "1.2 GiB of memory are available"), WARNING, "1.2 GiB", "takes the"),
+        (SeenStandby("none", "no door could be opened for it: x"), WARNING, "door", "write in"),
+        (
+            SeenStandby("none", "the standby ended: \x1b[31mx"),
+            WARNING,
+            "(the standby ended: x)",
+            "log",
+        ),
+        (SeenStandby("none", "something new"), WARNING, "Runs train all the same", "daemon's log"),
+    ],
+)
+def test_a_missing_standby_is_a_warning_only_with_a_reason(
+    standby: SeenStandby, level: Level, words: str, advice: str
+) -> None:
+    [finding] = check_standby(standby)
+    assert finding.level is level
+    assert words in finding.what and advice in finding.advice
+    assert bool(finding.advice) == (level is WARNING)
+
+
+@pytest.mark.parametrize("standby", [None, SeenStandby(), SeenStandby("of a newer version")])
+def test_where_no_standby_is_told_of_there_is_nothing_to_find(standby: SeenStandby | None) -> None:
+    assert list(check_standby(standby)) == []
 
 
 def test_what_waits_for_a_daemon_is_counted(workspace: Workspace) -> None:

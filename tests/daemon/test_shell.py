@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.clock import now
+from core.heartbeat import Heartbeat, SeenStandby
 from core.paths import CODE_ROOT, RunPaths, Workspace
 from core.run.failure import Failure, FailureKind
 from core.run.phase import Phase, Verb
@@ -21,6 +22,7 @@ from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
 from daemon import records
 from daemon.shell.arguments import VERBS
+from daemon.shell.liveness import Daemon, describe_standby
 from daemon.shell.logs import MAX_TAIL_BYTES, Log
 from daemon.shell.wish import Wish, find_effect
 from daemon.supervisor import Supervisor
@@ -645,6 +647,42 @@ def test_the_daemon_is_told_as_living_with_its_troubles(workspace: Workspace, sh
         shown = shell("status").stdout.splitlines()
     assert shown[0].startswith("The daemon lives (version ")
     assert "Trouble: the disk is on fire" in shown[1]
+
+
+READY = SeenStandby("ready", ranks=1, memory_mib=614)
+NO_MEMORY = SeenStandby("none", "only\x1b[31m 1 GiB")
+
+
+@pytest.mark.parametrize(
+    ("daemon", "told"),
+    [
+        (
+            Daemon(Heartbeat(AT, "1", (), (), (), READY), True, True),
+            "Standby: ready, the next run starts in about a second. It takes 0.6 GiB of memory.",
+        ),
+        (
+            Daemon(Heartbeat(AT, "1", (), (), (), NO_MEMORY), True, True),
+            "Standby: none: only 1 GiB.",
+        ),
+        (Daemon(Heartbeat(AT, "1", (), (), (), SeenStandby("none")), True, True), "Standby: none."),
+        (Daemon(Heartbeat(AT, "1", (), (), (), SeenStandby("new")), True, True), ""),
+        (Daemon(Heartbeat(AT, "1", (), (), ()), True, True), ""),
+        (Daemon(Heartbeat(AT, "1", (), (), (), READY), False, False), ""),
+        (Daemon(None, False, False), ""),
+    ],
+)
+def test_the_standby_is_told_where_a_living_daemon_tells_of_one(daemon: Daemon, told: str) -> None:
+    assert describe_standby(daemon) == told
+
+
+def test_status_has_a_line_for_the_standby(workspace: Workspace, shell: Shell) -> None:
+    # The supervisor of the tests starts its trainers itself, and so keeps none warm.
+    told = "Standby: switched off in the settings."
+    with supervising(workspace) as supervisor:
+        wait_until(lambda: told in shell("status").stdout.splitlines(), supervisor.tick, pause_s=0)
+        record = json.loads(shell("status", "--json").stdout)
+    assert record["daemon"]["standby"]["state"] == "off"
+    assert json.loads(shell("status", "--json").stdout)["daemon"]["standby"] is None
 
 
 def test_what_is_asked_can_be_read_by_a_daemon_of_another_user(workspace: Workspace) -> None:

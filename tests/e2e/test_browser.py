@@ -1,6 +1,7 @@
 """The main path as a person clicks it: New run to a finished run, then a question to it."""
 
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -115,6 +116,13 @@ def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspac
     run = Store(workspace).runs()[0]
     assert run.status.phase in FINISHED
     assert (run.paths.output / "adapter_model.safetensors").is_file()
+
+    page.get_by_role("tab", name="Start").click()
+    expect(page.get_by_text("to the first step")).to_be_visible()
+    expect(badge(page, "warm").or_(badge(page, "cold"))).to_be_visible()
+    first_step = page.locator(".start-timeline").get_by_role("row", name="First step")
+    expect(first_step).to_contain_text(re.compile(r"\d s"))
+    expect(first_step.locator(".bar")).to_be_visible()
 
     page.get_by_role("link", name="Chat with it").click()
     question = page.get_by_placeholder("Ask the model something")

@@ -95,6 +95,13 @@ def _daemon(workspace: Workspace) -> Iterator[Finding]:
     yield from check_daemon(look_for_daemon(workspace), now(), count_unfinished(workspace))
 
 
+def _standby(workspace: Workspace) -> Iterator[Finding]:
+    from daemon.shell.doctor.standby import check_standby
+    from daemon.shell.liveness import look_for_daemon, standby_of
+
+    yield from check_standby(standby_of(look_for_daemon(workspace)))
+
+
 def _records(workspace: Workspace) -> Iterator[Finding]:
     from daemon.shell.doctor.records import check_records
     from daemon.shell.liveness import look_for_daemon
@@ -125,6 +132,7 @@ CHECKS: dict[str, Check] = {
     "watching": _watching,
     "settings and disk": _settings_and_disk,
     "daemon": _daemon,
+    "standby": _standby,
     "records": _records,
     "services": _services,
     "token": _token,
