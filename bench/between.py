@@ -65,12 +65,12 @@ def measure_wishes(bench: Bench, name: str) -> dict[str, float]:
     store = Store(bench.workspace)
     run = wait_for(lambda: find_named(store, name))
     wait_for(lambda: has_entry(run, 1, "first_step"))
+    saved_s = wish(store, run, Verb.CHECKPOINT, lambda: has_entry(run, 1, "checkpoint"))
+    paused_s = wish(store, run, Verb.PAUSE, lambda: phase_of(store, run) is Phase.PAUSED)
     wait_for_standby(bench)
     return {
-        "checkpoint": wish(store, run, Verb.CHECKPOINT, lambda: has_entry(run, 1, "checkpoint")),
-        "pause, until its processes are gone": wish(
-            store, run, Verb.PAUSE, lambda: phase_of(store, run) is Phase.PAUSED
-        ),
+        "checkpoint": saved_s,
+        "pause, until its processes are gone": paused_s,
         "resume, to the next step": wish(
             store, run, Verb.RESUME, lambda: has_entry(run, 2, "first_step")
         ),

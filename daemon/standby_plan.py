@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from core.run.phase import Phase
+from core.run.status import RunStatus
 from core.run.trainer_env import (
     ATTEMPT_VARIABLE,
     COLD_VARIABLE,
@@ -22,6 +24,9 @@ SPARE_MIB = 2048
 
 LOW_MIB = 1024
 """With less than this available, standbys give their memory back."""
+
+MADE_WITHIN_S = 45.0
+"""A standby is made in so many seconds beside a training on the CPU, or sooner."""
 
 SHIPPED_PLUGINS = "axolotl.integrations.*"
 
@@ -50,6 +55,18 @@ def wanted_ranks(waiting: Sequence[Waiting], gpus: int, cores: int) -> list[int]
     fitting = [run for run in waiting if run.spec.gpus != 0 or not gpus]
     following = [ranks_of(run, gpus, cores) for run in fitting[:1]]
     return list(dict.fromkeys([*following, *usual]))
+
+
+def may_prepare(live: Sequence[RunStatus], is_waited_for: bool) -> bool:
+    """Whether making a standby is in no training's way.
+
+    None is made while a training starts. One on the CPU needs all cores until its end: beside it
+    a standby is made only for a run that waits, and shortly before that run's turn.
+    """
+    if any(status.phase is Phase.STARTING for status in live):
+        return False
+    left_s = [status.progress.eta_s for status in live if not status.gpus]
+    return all(is_waited_for and s is not None and s <= MADE_WITHIN_S for s in left_s)
 
 
 def ranks_of(run: Waiting, gpus: int, cores: int) -> int:

@@ -30,7 +30,7 @@ from daemon.requests import Requests
 from daemon.roster import Roster
 from daemon.sampler import Sampler
 from daemon.sandbox import SandboxKeeper
-from daemon.standby_plan import wanted_ranks
+from daemon.standby_plan import may_prepare, wanted_ranks
 from daemon.standbys import Standbys
 from daemon.start import Start
 from daemon.take_up import TakeUp
@@ -222,11 +222,14 @@ class Supervisor:
         self.preparing.tick(self.roster.waiting, begun, bool(self.gpus))
 
     def keep_standbys(self) -> None:
-        """Keep trainers warm for the next runs; made while none needs the cores at its start."""
-        wanted = wanted_ranks(self.roster.waiting, len(self.gpus), os.cpu_count() or 1)
-        live = self.roster.live.values()
-        is_starting = any(run.status.phase is Phase.STARTING for run in live)
-        self.standbys.tick(wanted, [gpu.uuid for gpu in self.gpus], may_prepare=not is_starting)
+        """Keep trainers warm for the next runs."""
+        waiting = self.roster.waiting
+        live = [run.status for run in self.roster.live.values()]
+        self.standbys.tick(
+            wanted_ranks(waiting, len(self.gpus), os.cpu_count() or 1),
+            [gpu.uuid for gpu in self.gpus],
+            may_prepare(live, bool(waiting)),
+        )
 
     def keep_sandbox(self) -> None:
         """Let the sandbox run where nothing trains: on a free GPU, else on the CPU."""

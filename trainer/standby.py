@@ -23,7 +23,7 @@ from trainer.keeper import Child, find_free_port, keep, rank_environment
 
 STDOUT, STDERR = 1, 2
 EXIT_UNFIT = 1
-LOW_PRIORITY = 10
+LOW_PRIORITY = 15
 """Of what gets ready: it goes on where others compute, and is in their way but a little."""
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from core.clock import now
 from core.paths import RunPaths, Workspace
-from core.run.status import RunStatus
+from core.run.phase import Phase
+from core.run.status import Progress, RunStatus
 from core.spec.run_spec import RunSpec
 from core.spec.safety import OWN_PLUGIN
 from daemon.decide import Waiting
-from daemon.standby_plan import find_misfit, has_room, ranks_of, wanted_ranks
+from daemon.standby_plan import find_misfit, has_room, may_prepare, ranks_of, wanted_ranks
 from daemon.start import Start, standby_environment, trainer_environment
 
 BASE = {"PATH": "/bin", "HOME": "/home/ada"}
@@ -50,6 +51,28 @@ def test_each_rank_needs_its_share_of_memory_beside_what_is_spared() -> None:
     assert has_room(1, 3 * 1024)
     assert not has_room(1, 3 * 1024 - 1)
     assert not has_room(2, 3 * 1024)
+
+
+def living(phase: Phase, gpus: tuple[int, ...] = (), eta_s: float | None = None) -> RunStatus:
+    progress = Progress(eta_s=eta_s)
+    return RunStatus("a", "a", now(), now(), phase=phase, gpus=gpus, progress=progress)
+
+
+def test_a_standby_is_made_while_nothing_trains_or_on_gpus_alone() -> None:
+    assert may_prepare([], is_waited_for=False)
+    assert may_prepare([living(Phase.RUNNING, gpus=(0,))], is_waited_for=False)
+
+
+def test_none_is_made_while_a_training_starts() -> None:
+    live = [living(Phase.RUNNING, gpus=(0,)), living(Phase.STARTING, gpus=(1,))]
+    assert not may_prepare(live, is_waited_for=True)
+
+
+def test_beside_a_training_on_the_cpu_one_is_made_just_before_the_next_run() -> None:
+    assert may_prepare([living(Phase.RUNNING, eta_s=20)], is_waited_for=True)
+    assert not may_prepare([living(Phase.RUNNING, eta_s=20)], is_waited_for=False)
+    assert not may_prepare([living(Phase.RUNNING, eta_s=600)], is_waited_for=True)
+    assert not may_prepare([living(Phase.RUNNING)], is_waited_for=True)
 
 
 def misfit(

@@ -26,6 +26,10 @@ def has_stopped(scene: Scene) -> bool:
     return scene.phase("a") in ("paused", "completed")
 
 
+def ask_to_resume(scene: Scene) -> None:
+    scene.ask("a", Verb.RESUME)
+
+
 def is_warm(scene: Scene) -> bool:
     """Whether a trainer waits for the next run."""
     daemon = read_heartbeat(scene.workspace.heartbeat)
@@ -41,18 +45,15 @@ def goes_on(scene: Scene) -> bool:
 WHOLE = Play("steps-2 save-1", (), ("completed",))
 PAUSE = Play(
     "steps-6 pace-40",
-    (when_training(Verb.PAUSE), (has_stopped, lambda scene: scene.ask("a", Verb.RESUME))),
+    (when_training(Verb.PAUSE), (has_stopped, ask_to_resume)),
     ("completed",),
     starts=(1, 2),
 )
 WARM = Play(
     "steps-200 pace-10",
     (
-        (
-            lambda scene: scene.began("a") and is_warm(scene),
-            lambda scene: scene.ask("a", Verb.PAUSE),
-        ),
-        (has_stopped, lambda scene: scene.ask("a", Verb.RESUME)),
+        when_training(Verb.PAUSE),
+        (lambda scene: has_stopped(scene) and is_warm(scene), ask_to_resume),
         (goes_on, lambda scene: scene.ask("a", Verb.CANCEL)),
     ),
     ("cancelled", "completed"),
