@@ -17,6 +17,7 @@ from core.lock import is_locked, take_lock
 from core.paths import Workspace
 from core.process import pids_with_environment, signal_marked
 from core.run.trainer_env import STANDBY_VARIABLE
+from daemon.child import start_module
 from daemon.fingerprint import Fingerprint
 from daemon.sandbox import make_room
 from daemon.start import Start
@@ -149,23 +150,9 @@ def start_standby(workspace: Workspace, birth: Birth, rank_command: Sequence[str
         unit = Unit(name, f"LLM Trainer standby {birth.name}", log, workspace.root)
         process = start_unit(unit, command, birth.environment)
     else:
-        process = _spawn(command, birth.environment, log, workspace.root)
+        with log.open("ab") as output:
+            process = start_module(command, workspace, birth.environment, workspace.root, output)
     return Standby(birth, process, in_unit, time.monotonic())
-
-
-def _spawn(
-    command: list[str], environment: dict[str, str], log: Path, folder: Path
-) -> "subprocess.Popen[bytes]":
-    with log.open("ab") as log_file:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log_file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
 
 
 def wait_until_free(lock: Path) -> None:

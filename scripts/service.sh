@@ -40,7 +40,7 @@ keepers() {
     if [[ ! -e $lock ]] || flock -n -s "$lock" true; then continue; fi
     pid=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$lock")
     # The pid of a keeper that was killed may be another's by now.
-    if grep -qs trainer.keeper "/proc/$pid/cmdline"; then echo "$pid"; fi
+    if grep -Eqs 'trainer\.(keeper|standby)' "/proc/$pid/cmdline"; then echo "$pid"; fi
   done
 }
 

@@ -15,8 +15,10 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 from core import handover
+from core.files import save_json
 from tests import fake_trainer
 from trainer.warm_rank import become, join_run
 
@@ -41,6 +43,7 @@ def main(descriptor: int) -> None:
     handover.send(standby, {"taken": True})
     standby.close()
     become(record["environment"], record["folder"])
+    save_json(Path(os.environ["LLM_TRAINER_RUN"], "env.json"), dict(os.environ))
     fake_trainer.main()
 
 

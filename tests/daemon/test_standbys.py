@@ -287,6 +287,35 @@ def test_switched_off_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     desk.close()
 
 
+def test_ten_runs_in_a_row_leave_nothing_behind(desk: Desk) -> None:
+    desk.make_ready()
+    open_before, told = count_open_files(), []
+    for number in range(10):
+        standby = desk.make_ready()
+        paths = desk.obtain(f"run-{number}", "steps-2")
+        told.append(environment_of_trainer(paths))
+        assert ending(paths)["code"] == 0
+        wait_until(lambda standby=standby: not pids_of(standby))
+        end(desk.trainers.pop())
+    own = {"LLM_TRAINER_RUN", "LLM_TRAINER_STANDBY"}
+    shared = [{key: value for key, value in each.items() if key not in own} for each in told]
+    assert all(each == shared[0] for each in shared)
+    assert len({each["LLM_TRAINER_RUN"] for each in told}) == 10
+    desk.make_ready()
+    assert count_open_files() <= open_before
+
+
+def count_open_files() -> int:
+    """How many descriptors this process, in place of the daemon, has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def environment_of_trainer(paths: RunPaths) -> dict[str, str]:
+    """What the fake trainer found in its environment when it had taken the run over."""
+    path = paths.folder / "env.json"
+    return wait_until(lambda: load_json(path) if path.exists() else {})
+
+
 def test_a_run_that_is_being_trained_is_not_given_to_a_standby(desk: Desk) -> None:
     standby = desk.make_ready()
     lock = take_lock(desk.workspace.run("20260101-000000-a").folder.parent / "lock")

@@ -207,19 +207,25 @@ goes_on() {
 }
 
 trainer_pid() {
-  in_box pgrep -u "$service" -f 'python.* -m trainer.run' | head -1
+  in_box pgrep -P "$(keeper_pid "$1")" | head -1
 }
 
+# Standbys may wait; no run is trained.
 no_trainer_lives() {
-  ! in_box pgrep -u "$service" -f 'trainer\.(run|keeper)' || fail "a trainer lives"
+  [[ -z $(in_box bash -c ". '$workspace/scripts/service.sh'; keepers '$workspace'") ]] || fail "a trainer lives"
 }
 
+standby_is() {
+  [[ $(json "$root$workspace/runs/daemon.json" standby.state) == "$1" ]]
+}
+
+# The unit of the run's own in which its keeper lives; empty where there is none.
 unit_of() {
-  echo "llm-trainer-$(basename "$(run_folder "$1")").service"
+  in_box sed -n 's|.*/\(llm-trainer-[s0-9][^/]*\.service\)$|\1|p' "/proc/$(keeper_pid "$1")/cgroup"
 }
 
 unit_pids() {
-  in_box bash -c "grep -l -s '/$(unit_of "$1")' /proc/[0-9]*/cgroup" | xargs -r dirname || true
+  [[ -z $1 ]] || in_box bash -c "grep -l -s '/$1' /proc/[0-9]*/cgroup" | xargs -r dirname || true
 }
 
 as_service() {

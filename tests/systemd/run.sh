@@ -55,7 +55,7 @@ test_disturbing_the_daemon() {
   wait_for "the training" 120 phase_is long running
   wait_for "its status line" 10 status_line_has long
   ok "a spec that the owner dropped trains; systemctl status says: $(status_line)"
-  [[ -n $(unit_pids long) ]] || fail "it is no unit of its own"
+  [[ -n $(unit_of long) ]] || fail "it is no unit of its own"
   ok "it is a unit of its own: $(unit_of long)"
   test_sandbox
   keeper=$(keeper_of long)
@@ -77,16 +77,16 @@ test_one_unit_of_a_run() {
   local unit pids
   unit=$(unit_of long)
   ! as_service systemd-run --user --quiet --unit="$unit" true 2>/dev/null || fail "a second $unit was started"
-  ok "systemd starts no second unit of the run"
+  ok "systemd starts no second unit of that name"
   wait_for "a checkpoint" 60 has_checkpoint long
-  pids=$(unit_pids long)
+  pids=$(unit_pids "$unit")
   in_box kill -KILL "$(keeper_pid long)"
   wait_for "the run to go on" 120 attempt_is long 2
   for pid in $pids; do
     ! in_box test -d "$pid" || fail "kill -9 of the keeper leaves process $pid"
   done
-  [[ -n $(unit_pids long) ]] || fail "it is no unit of its own any more"
-  ok "kill -9 of the keeper leaves nothing of the run, and its unit can be started again"
+  [[ -n $(unit_of long) ]] || fail "it is no unit of its own any more"
+  ok "kill -9 of the keeper leaves nothing of the run, and it goes on in a unit of its own"
 }
 
 test_power() {
@@ -105,13 +105,18 @@ test_power() {
 }
 
 test_cancelling() {
+  local unit
   in_box usermod -aG "$service" alice
+  wait_for "a standby" 120 standby_is ready
   drop cancelled 12 8
   wait_for "the training" 120 phase_is cancelled running
-  [[ -n $(unit_pids cancelled) ]] || fail "it is no unit of its own"
+  unit=$(unit_of cancelled)
+  [[ $unit == llm-trainer-standby-* ]] || fail "it was not begun by the standby: $unit"
+  grep -q '"cold": ""' "$root$(run_folder cancelled)/journal.jsonl" || fail "it did not start warm"
+  ok "a run is begun by the standby, in the standby's unit: $unit"
   as_alice "echo 'verb: cancel' >'$(run_folder cancelled)/requests/1.yaml'"
   wait_for "the cancel" 60 phase_is cancelled cancelled
-  [[ -z $(unit_pids cancelled) ]] || fail "left after the cancel: $(unit_pids cancelled)"
+  [[ -z $(unit_pids "$unit") ]] || fail "left after the cancel: $(unit_pids "$unit")"
   no_trainer_lives
   ok "a cancel leaves no process"
 }
@@ -121,7 +126,7 @@ test_without_units() {
   in_box systemctl stop "user@$(in_box id -u "$service").service"
   drop child 12 8
   wait_for "the training" 120 phase_is child running
-  [[ -z $(unit_pids child) ]] || fail "it has a unit"
+  [[ -z $(unit_of child) ]] || fail "it has a unit"
   keeper=$(keeper_of child)
   in_box systemctl restart llm-trainer-daemon
   goes_on child "$keeper" "a restart of the daemon that is its parent"
@@ -137,6 +142,7 @@ test_removing() {
   wait_for "a checkpoint" 120 has_checkpoint last
   in_box make -s -C "$workspace" uninstall-service
   no_trainer_lives
+  ! in_box pgrep -u "$service" -f 'trainer\.' || fail "a standby lives"
   [[ $(exit_field last asked) == stop ]] || fail "the training did not save and stop: $(exit_field last asked)"
   ok "removing the services lets a training save a checkpoint and stop"
   for unit in llm-trainer-daemon llm-trainer-app "user@$(in_box id -u "$service")"; do
