@@ -82,9 +82,10 @@ def save_json(path: Path, record: dict[str, Any], mode: int = 0o644, durable: bo
 
 def ring(path: Path) -> None:
     """Let whoever watches the folder hear that the file was closed after writing. Never raises."""
-    # A changed time alone is no news to them.
-    with contextlib.suppress(OSError), path.open("ab"):
-        pass
+    # A changed time alone is no news to them. Whatever lies there, nothing waits for it.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, flags, 0o660))
 
 
 def load_json(path: Path) -> dict[str, Any]:

@@ -4,11 +4,33 @@ from collections.abc import Iterable
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/proc/self/cgroup")
+MIB = 1024 * 1024
 
 
-def available_mib(meminfo: Path = MEMINFO) -> int:
-    """What new processes could use without anything being pushed out to the disk, in MiB."""
-    return _read_kib(meminfo, "MemAvailable") // 1024
+def available_mib(meminfo: Path = MEMINFO, group: Path | None = None) -> int:
+    """What new processes could use without anything being pushed out to the disk, in MiB.
+
+    No more than what their control group still may have, in a container, say.
+    """
+    available = _read_kib(meminfo, "MemAvailable") // 1024
+    left = _left_mib(group or _find_group())
+    return available if left is None else min(available, left)
+
+
+def _find_group() -> Path:
+    """The folder of this process's control group (version 2)."""
+    name = CGROUP.read_text().rpartition("::")[2].strip() if CGROUP.exists() else ""
+    return Path("/sys/fs/cgroup") / name.lstrip("/")
+
+
+def _left_mib(group: Path) -> int | None:
+    """What the group may still take, in MiB; None where it has no bound."""
+    try:
+        most, used = ((group / name).read_text() for name in ("memory.max", "memory.current"))
+        return max(0, int(most) - int(used)) // MIB
+    except (OSError, ValueError):  # no such group, or `max`
+        return None
 
 
 def used_mib(pids: Iterable[int]) -> int:

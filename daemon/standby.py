@@ -28,6 +28,7 @@ ANSWER_TIMEOUT_S = 3.0
 """A process that is importing hears with a delay; one that is stopped never does."""
 
 LET_GO_TIMEOUT_S = 5.0
+END_TRIES = 10
 WARM_RANK = (sys.executable, "-P", "-m", "trainer.warm_rank")
 
 
@@ -82,8 +83,7 @@ class Standby:
         """Hand it the run; None when it does not take it. Waits for its answer.
 
         The lock goes with the run: there is no moment at which the run lives and nothing says so.
-        Raises RecordError when the run is being trained already, OSError when the log is not to
-        be written.
+        Raises RecordError when somebody else holds the lock, OSError when there can be no log.
         """
         assert self.connection is not None
         lock = take_lock(start.paths.lock)
@@ -108,9 +108,15 @@ class Standby:
         if self.connection is not None:
             self.connection.close()
         mark = [f"{STANDBY_VARIABLE}={self.birth.name}"]
-        for pid in pids_with_environment(*mark):
-            if not self.in_unit or pid != self.process.pid:
-                signal_marked(pid, mark, signal.SIGKILL)
+        # Again, as long as there are any: what is killed may have had a child meanwhile.
+        for _ in range(END_TRIES):
+            pids = [pid for pid in pids_with_environment(*mark) if not self._only_asks(pid)]
+            if not any(signal_marked(pid, mark, signal.SIGKILL) for pid in pids):
+                return
+
+    def _only_asks(self, pid: int) -> bool:
+        """Whether it is the process that has the unit started, whose environment is the unit's."""
+        return self.in_unit and pid == self.process.pid
 
     def _ask(self, record: dict[str, Any], files: Sequence[int]) -> bool:
         """Whether it says, in time, that it has taken what was sent."""
@@ -156,7 +162,12 @@ def start_standby(workspace: Workspace, birth: Birth, rank_command: Sequence[str
 
 
 def wait_until_free(lock: Path) -> None:
-    """Wait for the moment until the kernel has let go of a lock whose holders were killed."""
+    """Wait for the moment until the kernel has let go of a lock whose holders were killed.
+
+    Raises RecordError when it does not.
+    """
     deadline = time.monotonic() + LET_GO_TIMEOUT_S
-    while is_locked(lock) and time.monotonic() < deadline:
+    while is_locked(lock):
+        if time.monotonic() > deadline:
+            raise RecordError(f"{lock} is held by a standby that cannot be killed")
         time.sleep(0.01)

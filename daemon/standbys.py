@@ -22,6 +22,7 @@ from daemon.standby import Birth, Standby, start_standby
 from daemon.standby_plan import LOW_MIB, RANK_MIB, SPARE_MIB, find_misfit, has_room
 from daemon.start import Start, standby_environment, trainer_environment
 from daemon.trainer_process import TrainerProcess, start_trainer
+from daemon.units import OF_THE_DAEMON
 
 log = logging.getLogger(__name__)
 
@@ -106,12 +107,26 @@ class Standbys:
         needed = trainer_environment(start, os.environ)
         standby, why = self._choose(start, needed)
         if standby is not None:
-            self.standbys.remove(standby)
-            if process := standby.give(start, {**needed, STANDBY_VARIABLE: standby.birth.name}):
+            if process := self._give(standby, start, needed):
                 return process
-            self._ended.append(standby)
-            why = "the standby did not answer"
+            why = self.trouble
         return start_trainer(replace(start, cold_because=why))
+
+    def _give(
+        self, standby: Standby, start: Start, needed: dict[str, str]
+    ) -> TrainerProcess | None:
+        """The standby with the run, or None when it did not take it; it is then ended.
+
+        Raises OSError or RecordError when the run can be begun by nobody now; it then still waits.
+        """
+        name = {STANDBY_VARIABLE: standby.birth.name}
+        environment = {key: needed[key] for key in needed if key not in OF_THE_DAEMON} | name
+        process = standby.give(start, environment)
+        self.standbys.remove(standby)
+        if process is None:
+            self._ended.append(standby)
+            self._fail("the standby did not answer")
+        return process
 
     def seen(self) -> SeenStandby:
         """What people are told of it."""
@@ -172,7 +187,7 @@ class Standbys:
         overdue = not standby.is_ready and time.monotonic() - standby.begun_at > READY_WITHIN_S
         if standby.is_gone or overdue:
             self._failures += 1
-            delay_s = min(FIRST_DELAY_S * 2**self._failures, LONGEST_DELAY_S)
+            delay_s = min(FIRST_DELAY_S * 2 ** min(self._failures, 10), LONGEST_DELAY_S)
             self._try_at = self.clock() + delay_s
             self.trouble = (
                 f"the standby ended: {standby.trouble or 'see runs/.standby/standby.log'}"
@@ -185,7 +200,7 @@ class Standbys:
     def _fail(self, trouble: str) -> None:
         """Say what is wrong, and wait before the next try, each time longer."""
         self._failures += 1
-        delay_s = min(FIRST_DELAY_S * 2**self._failures, LONGEST_DELAY_S)
+        delay_s = min(FIRST_DELAY_S * 2 ** min(self._failures, 10), LONGEST_DELAY_S)
         self.trouble, self._try_at = trouble, self.clock() + delay_s
         log.warning("%s; the next is made in %g s", trouble, delay_s)
 

@@ -43,3 +43,17 @@ def keep_compiled() -> None:
     """Keep the machine code of Axolotl's packing on the disk; compiling it takes seconds."""
     for function in (multipack.ffd_check, multipack.pack_group, multipack.allocate_sequentially):
         function.enable_caching()
+        if not is_whole(function._cache._cache_file):
+            function._cache.flush()
+
+
+def is_whole(kept: Any) -> bool:
+    """Whether all that numba kept can be read: it writes without waiting for the disk, and what a
+    power cut left torn would fail every later run.
+    """
+    try:
+        for name in kept._load_index().values():
+            kept._load_data(name)
+    except Exception:
+        return False
+    return True

@@ -8,6 +8,7 @@ knows the same.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +29,8 @@ def sleeping_cuda() -> Iterator[None]:
     if not torch.version.cuda:
         yield
         return
+    # It keeps the functions that it finds at its import, and asks none of them then.
+    import_module("torch._dynamo.device_interface")
     with patch.multiple(
         torch.cuda,
         get_device_properties=ask_properties,
@@ -88,5 +91,8 @@ def find_handle(number: int) -> Any:
 def forget_answers() -> None:
     """Let the real GPU be asked what was kept of the answers."""
     from torch._dynamo import device_interface
+    from triton.runtime import driver
 
     device_interface.caching_worker_device_properties.clear()
+    # One that was made meanwhile has kept the answering functions; it is made anew when needed.
+    driver._default = driver._active = None

@@ -5,8 +5,10 @@ in the FOLDER. Handed a run there, it becomes the run's keeper. It never outlive
 given it nothing to do, and its ranks never outlive it. Like the keeper it imports nothing heavy.
 """
 
+import contextlib
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -47,6 +49,8 @@ class Job:
 
 def main(folder: Path, name: str, ranks: int, command: list[str]) -> None:
     """Wait for a run, and keep it to its end."""
+    # As in a keeper, whose ranks inherit it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     set_session_niceness(LOW_PRIORITY)
     daemon = handover.knock(folder)
     handover.send(daemon, {"name": name, "pid": os.getpid()})
@@ -124,7 +128,7 @@ def take_over(job: Job) -> None:
 def awaken(daemon: socket.socket, warm: Sequence[WarmRank], job: Job) -> Iterator[Child]:
     """Hand the run on to the ranks, and tell the daemon when it is in their hands.
 
-    Raises OSError when one of them is gone, or the daemon: the run is then begun elsewhere.
+    Raises OSError when one of them is gone: the daemon then begins the run elsewhere.
     """
     ranks = int(os.environ[RANKS_VARIABLE])
     port = find_free_port() if ranks > 1 else 0
@@ -136,7 +140,9 @@ def awaken(daemon: socket.socket, warm: Sequence[WarmRank], job: Job) -> Iterato
         handover.send(rank.connection, record, [job.lock, STDOUT])
     for rank in warm:
         expect_taken(rank.connection)
-    handover.send(daemon, {"taken": True})
+    # A daemon that was killed meanwhile finds a run that lives; one that gave up kills all of it.
+    with contextlib.suppress(OSError):
+        handover.send(daemon, {"taken": True})
     daemon.close()
 
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from core import handover
 from core.run.phase import Stage
-from core.run.trainer_env import ATTEMPT_VARIABLE, RUN_FOLDER_VARIABLE
+from core.run.trainer_env import ATTEMPT_VARIABLE, COLD_VARIABLE, RUN_FOLDER_VARIABLE
 from trainer import run
 from trainer.journal import find_journal
 from trainer.standby import LOW_PRIORITY
@@ -28,7 +28,8 @@ def main(descriptor: int) -> NoReturn:
     # Some libraries keep what they set at their import in the context, and must find it there.
     context = Context()
     with socket.socket(fileno=descriptor) as standby:
-        getting_ready = Thread(target=context.run, args=(get_ready, standby))
+        readiness = Readiness(standby)
+        getting_ready = Thread(target=context.run, args=(readiness.reach,))
         getting_ready.start()
         handed = handover.receive(standby)
         if handed is None:
@@ -38,34 +39,43 @@ def main(descriptor: int) -> NoReturn:
         handover.send(standby, {"taken": True})
         getting_ready.join()
     become(record["environment"], record["folder"])
+    if readiness.trouble:
+        start_anew(readiness.trouble)
     context.run(train)
     raise AssertionError("a training ends its process")
 
 
-def train() -> NoReturn:
-    """Train the run that the environment names."""
-    from trainer.settling import settle
+class Readiness:
+    """Does what can be done before there is a run; `trouble` is why it could not be done."""
 
-    settle()
-    run.run_and_leave()
+    def __init__(self, standby: socket.socket) -> None:
+        self.standby = standby
+        self.trouble = ""
+
+    def reach(self) -> None:
+        """Get ready, and tell the standby whether it is so."""
+        # Its threads keep the priority that they are born with, and compute later on.
+        import numpy  # noqa: F401
+
+        # Of this thread alone, which ends: a process could not take its own low priority back.
+        os.setpriority(os.PRIO_PROCESS, 0, LOW_PRIORITY)
+        try:
+            # Only now: the other thread listens from the first moment on.
+            from trainer.warm_up import warm_up
+
+            warm_up()
+        except BaseException as error:
+            traceback.print_exc()
+            self.trouble = run.describe(error)
+        word = {"unfit": self.trouble} if self.trouble else {"ready": True}
+        with contextlib.suppress(OSError):  # taken meanwhile
+            handover.send(self.standby, word)
 
 
-def get_ready(standby: socket.socket) -> None:
-    """Do what can be done before there is a run, and say so; or say why it could not be done."""
-    # Of this thread alone, which ends: a process could not take its own low priority back.
-    os.setpriority(os.PRIO_PROCESS, 0, LOW_PRIORITY)
-    try:
-        # Only now: the other thread listens from the first moment on.
-        from trainer.warm_up import warm_up
-
-        warm_up()
-    except BaseException as error:
-        traceback.print_exc()
-        with contextlib.suppress(OSError):
-            handover.send(standby, {"unfit": run.describe(error)})
-        os._exit(1)
-    with contextlib.suppress(OSError):  # taken meanwhile
-        handover.send(standby, {"ready": True})
+def start_anew(trouble: str) -> NoReturn:
+    """Be a new process for the run, which was taken before it was known that this one is unfit."""
+    os.environ[COLD_VARIABLE] = f"the standby could not get ready: {trouble}"
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "trainer.run"])
 
 
 def join_run(environment: dict[str, str], log: int) -> None:
@@ -86,6 +96,14 @@ def become(environment: dict[str, str], folder: str) -> None:
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv[:] = [str(run.__file__)]
+
+
+def train() -> NoReturn:
+    """Train the run that the environment names."""
+    from trainer.settling import settle
+
+    settle()
+    run.run_and_leave()
 
 
 if __name__ == "__main__":

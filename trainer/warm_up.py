@@ -4,10 +4,13 @@ Nothing here may draw a random number, start a thread that computes, or touch a 
 begins here must not differ from one that begins in a new process.
 """
 
-import json
+import contextlib
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
+from core.errors import RecordError
+from core.files import load_json
 from core.paths import find_workspace
 from trainer.long_imports import long_imports
 from trainer.sleeping_cuda import sleeping_cuda
@@ -55,19 +58,26 @@ def warm_up() -> None:
 
 def import_local_architectures() -> None:
     """The code of the models that lie in the workspace: each kind has modules of its own."""
-    kinds = {find_kind(path.read_bytes()) for path in find_workspace().models.glob("*/config.json")}
-    known = import_module(
-        "transformers.models.auto.modeling_auto"
-    ).MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    for kind in sorted(kinds & known.keys())[:MAX_ARCHITECTURES]:
-        import_module(f"transformers.models.{kind}.modeling_{kind}")
+    kinds = {find_kind(path) for path in find_workspace().models.glob("*/config.json")}
+    for kind in sorted(kinds - {""})[:MAX_ARCHITECTURES]:
+        # One that transformers does not have, or cannot import, is for its own run to tell.
+        with contextlib.suppress(Exception):
+            import_module(architecture_module(kind))
 
 
-def find_kind(config: bytes) -> str:
-    """The `model_type` in a model's config.json; empty when there is none."""
+def architecture_module(kind: str) -> str:
+    """The module with the code of a kind of model; several kinds may share one."""
+    from transformers.models.auto.configuration_auto import model_type_to_module_name
+
+    name = model_type_to_module_name(kind)
+    return f"transformers.models.{name}.modeling_{name}"
+
+
+def find_kind(path: Path) -> str:
+    """The `model_type` in a model's config.json; empty when it tells none."""
     try:
-        return str(json.loads(config).get("model_type", ""))
-    except (ValueError, AttributeError):
+        return str(load_json(path).get("model_type", ""))
+    except (OSError, RecordError):
         return ""
 
 

@@ -50,8 +50,19 @@ def test_this_installation_has_one_with_axolotl_in_it() -> None:
 def test_what_is_available_is_read_from_the_kernel(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:  4096000 kB\nMemAvailable:   2048000 kB\n")
-    assert available_mib(meminfo) == 2000
-    assert available_mib(tmp_path / "none") == 0
+    assert available_mib(meminfo, tmp_path) == 2000
+    assert available_mib(tmp_path / "none", tmp_path) == 0
+
+
+@pytest.mark.parametrize(("most", "left"), [("1048576000", 900), ("max", 2000), ("10", 0)])
+def test_no_more_is_available_than_the_control_group_may_have(
+    tmp_path: Path, most: str, left: int
+) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemAvailable:   2048000 kB\n")
+    (tmp_path / "memory.max").write_text(f"{most}\n")
+    (tmp_path / "memory.current").write_text(f"{100 * 1024 * 1024}\n")
+    assert available_mib(meminfo, tmp_path) == left
 
 
 def test_the_memory_of_processes_is_counted_together_and_the_gone_count_nothing() -> None:

@@ -307,7 +307,7 @@ def test_ten_runs_in_a_row_leave_nothing_behind(desk: Desk) -> None:
 
 def count_open_files() -> int:
     """How many descriptors this process, in place of the daemon, has open."""
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def environment_of_trainer(paths: RunPaths) -> dict[str, str]:
@@ -327,6 +327,12 @@ def test_a_run_that_is_being_trained_is_not_given_to_a_standby(desk: Desk) -> No
         standby.give(start, {})
     os.close(lock)
     assert standby.is_ready
+
+
+def test_many_failures_in_a_row_are_no_trouble_of_their_own(desk: Desk) -> None:
+    for _ in range(2000):
+        desk.standbys._fail("again")
+    assert desk.standbys._try_at == desk.clock.now + standbys_module.LONGEST_DELAY_S
 
 
 def test_a_stranger_at_the_door_is_sent_away(desk: Desk) -> None:

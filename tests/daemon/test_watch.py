@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 from core.files import ring
@@ -21,3 +22,8 @@ def test_every_ring_wakes_the_loop_not_only_the_first(tmp_path: Path) -> None:
 
 def test_a_ring_where_nothing_can_be_written_is_no_error(tmp_path: Path) -> None:
     ring(tmp_path / "missing" / ".wake")
+
+
+def test_a_pipe_in_the_place_of_the_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".wake")
+    ring(tmp_path / ".wake")

@@ -22,6 +22,15 @@ def test_a_run_that_needs_the_hub_may_ask_it(monkeypatch: pytest.MonkeyPatch) ->
     assert not datasets.config.HF_HUB_OFFLINE
 
 
+@pytest.mark.parametrize("name", ["TRANSFORMERS_OFFLINE", "HF_HUB_OFFLINE"])
+def test_a_machine_that_is_to_stay_offline_does(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv(name, "true")
+    settle()
+    assert huggingface_hub.is_offline_mode()
+    assert datasets.config.HF_HUB_OFFLINE
+
+
 def test_any_other_run_stays_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     settle()

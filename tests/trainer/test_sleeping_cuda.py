@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch._dynamo.device_interface import caching_worker_device_properties
+from torch._dynamo.device_interface import CudaInterface, caching_worker_device_properties
 
 from trainer.sleeping_cuda import CudaAwake, find_handle, sleeping_cuda
 
@@ -37,6 +37,13 @@ def test_imports_learn_the_capability_of_the_visible_gpu_without_cuda() -> None:
         assert torch.cuda.get_device_properties("cuda:0").major == 9
         assert torch.cuda.current_device() == 0
     assert torch.cuda.get_device_capability is asked_before
+
+
+def test_whoever_keeps_the_functions_keeps_the_real_ones() -> None:
+    with sleeping_cuda():
+        assert CudaInterface.current_device is not torch.cuda.current_device
+        assert CudaInterface.get_device_properties is not torch.cuda.get_device_properties
+    assert CudaInterface.current_device is torch.cuda.current_device
 
 
 def test_an_answer_that_was_kept_is_forgotten_for_the_gpu_that_the_run_gets() -> None:
