@@ -103,7 +103,8 @@ class FakeTrainer:
                 row = {"step": step, "total_steps": self.total, "loss": 1 / step, "epoch": 1.0}
                 self.journal.metric(row)
             stops = WISHES.stop and "deaf" not in self.words and step != self.total
-            if stops or WISHES.checkpoint or step % self.number("save", self.total + 1) == 0:
+            every = self.number("save", 0)
+            if stops or WISHES.checkpoint or (every and step % every == 0):
                 WISHES.checkpoint = False
                 self.save(step)
             if stops:
@@ -134,7 +135,8 @@ class FakeTrainer:
         sys.exit(1)
 
     def evaluate(self, step: int) -> None:
-        if step % self.number("eval", self.total + 1):
+        every = self.number("eval", 0)
+        if not every or step % every:
             return
         self.journal.stage(Stage.EVALUATING)
         for batch in range(20):

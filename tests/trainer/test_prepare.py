@@ -133,7 +133,7 @@ def test_a_preparation_takes_only_what_others_leave(tmp_path: Path) -> None:
     """Also where the kernel shares the processor out by session, whatever the niceness in it."""
     script = (
         "import os, sys; from pathlib import Path; from trainer import prepare\n"
-        "prepare.prepare = lambda *_: print(os.nice(0), prepare.psutil.Process().ionice().ioclass,"
+        "prepare.prepare = lambda *_: print(os.nice(0),"
         " Path('/proc/self/autogroup').exists() and Path('/proc/self/autogroup').read_text())\n"
         "prepare.main(Path(sys.argv[1]))"
     )
@@ -144,6 +144,6 @@ def test_a_preparation_takes_only_what_others_leave(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    niceness, io_class, *session = done.stdout.split()
-    assert niceness == "19" and io_class in ("3", "IOPriority.IOPRIO_CLASS_IDLE"), done.stderr
+    niceness, *session = done.stdout.split()
+    assert niceness == "19", done.stderr
     assert session[-1] in ("19", "False")

@@ -50,24 +50,30 @@ print("LOOK" + json.dumps(seen))
 """
 
 
-def look(how: str, root: Path) -> dict[str, Any]:
-    """What a process sees of itself once it is ready."""
+def begin_look(how: str, root: Path) -> "subprocess.Popen[str]":
+    """A process that tells what it sees of itself once it is ready."""
     environment = standby_environment(Workspace(root), "x", (), os.environ)
-    done = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-P", "-c", LOOK, how],
         env=environment | {"PYTHONPATH": str(CODE_ROOT), "PYTHONHASHSEED": "0"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
-        check=True,
     )
-    return json.loads(done.stdout.rpartition("LOOK")[2].splitlines()[0])
+
+
+def end_look(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """What it told."""
+    told, _ = process.communicate()
+    return json.loads(told.rpartition("LOOK")[2].splitlines()[0])
 
 
 def test_getting_ready_beside_the_main_thread_leaves_the_same_process_behind(
     tmp_path: Path,
 ) -> None:
     build_starter(tmp_path)
-    warm, plain = look("warm", tmp_path), look("plain", tmp_path)
+    looks = [begin_look(how, tmp_path) for how in ("warm", "plain")]
+    warm, plain = map(end_look, looks)
     assert warm == plain
     assert warm["llama"], "the code of the workspace's models is not loaded"
     assert not warm["cuda"]
