@@ -221,7 +221,7 @@ standby_is() {
 
 # The unit of the run's own in which its keeper lives; empty where there is none.
 unit_of() {
-  in_box sed -n 's|.*/\(llm-trainer-[s0-9][^/]*\.service\)$|\1|p' "/proc/$(keeper_pid "$1")/cgroup"
+  in_box sed -n 's|.*/\(llm-trainer-[s0-9][^/]*\.service\)$|\1|p' "/proc/$(keeper_pid "$1")/cgroup" | head -1
 }
 
 unit_pids() {
