@@ -12,6 +12,7 @@ from datasets import Dataset, load_from_disk
 
 from core.paths import Workspace
 from tests.real import build_starter, environment
+from trainer import pool_free
 from trainer.pool_free import keep_in_process
 
 
@@ -41,6 +42,15 @@ def test_one_process_is_this_one(dataset: Dataset, monkeypatch: pytest.MonkeyPat
 def test_several_processes_are_several(dataset: Dataset) -> None:
     pids = set(dataset.map(with_pid, num_proc=2)["pid"])
     assert len(pids) == 2 and os.getpid() not in pids
+
+
+def test_to_filter_few_rows_takes_no_process_however_many_are_asked_for(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", str(os.getpid()))
+    assert dataset.filter(is_even_here, num_proc=2)["number"] == [2, 4]
+    monkeypatch.setattr(pool_free, "MANY_ROWS", 4)
+    assert dataset.filter(is_even_here, num_proc=2)["number"] == []
 
 
 def test_to_save_takes_no_process_however_many_are_asked_for(
@@ -81,7 +91,8 @@ if __name__ == "__main__":
     from axolotl.cli.config import load_cfg
     from axolotl.common.datasets import load_datasets
     from axolotl.utils.dict import DictDefault
-    from trainer.pool_free import keep_in_process
+    from trainer import pool_free
+from trainer.pool_free import keep_in_process
 
     datasets.disable_caching()
     by_itself = [prepare("one", 1), prepare("two", 2)]
