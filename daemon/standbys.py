@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S = 5.0
 MEASURE_INTERVAL_S = 30.0
-READY_WITHIN_S = 300.0
+READY_WITHIN_S = 900.0
 FIRST_DELAY_S = 5.0
 LONGEST_DELAY_S = 1800.0
 END_TIMEOUT_S = 2.0
@@ -186,14 +186,9 @@ class Standbys:
         """See whether it has become ready, or has ended."""
         overdue = not standby.is_ready and time.monotonic() - standby.begun_at > READY_WITHIN_S
         if standby.is_gone or overdue:
-            self._failures += 1
-            delay_s = min(FIRST_DELAY_S * 2 ** min(self._failures, 10), LONGEST_DELAY_S)
-            self._try_at = self.clock() + delay_s
-            self.trouble = (
-                f"the standby ended: {standby.trouble or 'see runs/.standby/standby.log'}"
-            )
-            log.warning("%s; the next is made in %g s", self.trouble, delay_s)
             self._let_go(standby)
+            told = standby.trouble or "see runs/.standby/standby.log"
+            self._fail(f"the standby ended: {told}")
         elif standby.is_ready and self._failures:
             self._failures, self.trouble = 0, ""
 
