@@ -59,9 +59,10 @@ def train_case(case: Case, warm: Bench, cold: Bench, number: int) -> list[tuple[
     if case.is_unseen:
         warm, cold = warm.with_unseen_data(name), cold.with_unseen_data(name)
     prepared = name if case.is_unseen else case.title.replace(" ", "-")
+    # Else it would be made beside the others.
+    wait_for_standby(warm)
     by_hand = train_by_hand(cold, name, prepared)
     ours_cold = train_supervised(cold, name).timing
-    wait_for_standby(warm)
     ours_warm = train_supervised(warm, name)
     require_warm(ours_warm)
     return [(BY_HAND, by_hand), (COLD, ours_cold), (WARM, ours_warm.timing)]

@@ -38,9 +38,10 @@ def measure_whole(folder: Path, rounds: int, steps: int) -> str:
         for number in range(rounds + 1):
             tell(f"the whole job, round {number} of {rounds}" if number else "the whole job")
             name = f"whole-{number}"
+            # Else it would be made beside the others.
+            wait_for_standby(bench)
             by_hand = train_by_hand(bench, name, "whole").end_s
             peer = train_with_peer(bench, name).end_s
-            wait_for_standby(bench)
             ours = train_supervised(bench, name)
             require_warm(ours)
             if number:

@@ -72,8 +72,11 @@ def set_session_niceness(niceness: int, pid: int | str = "self") -> None:
     """Let all of the process's session yield to other sessions (19), or not any more (0).
 
     Many kernels share the processor out by session, and let `nice` count only inside of one. It
-    can be taken back without privileges, and does nothing where a kernel knows no such thing.
+    can be taken back without privileges, and does nothing where a kernel knows no such thing, or
+    where this process is only one of somebody else's session.
     """
+    if pid == "self" and os.getsid(0) != os.getpid():
+        return
     for _ in range(SESSION_TRIES):
         try:
             Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
