@@ -12,7 +12,7 @@ from typing import Any
 from bench.daemon_process import environment
 from bench.timing import Timing, reported_pace
 from bench.waiting import wait_for
-from core.clock import from_text
+from core.clock import from_text, now
 from core.files import parse_json_lines
 from core.heartbeat import find_daemon
 from core.paths import CODE_ROOT, Workspace
@@ -127,11 +127,14 @@ def train_supervised(bench: Bench, name: str) -> Watched:
 
 
 def wait_for_standby(bench: Bench) -> None:
-    """Wait until a trainer is warm."""
+    """Wait until a trainer is warm, as the daemon says from now on."""
+    asked_at = now()
 
     def is_ready() -> bool:
         daemon = find_daemon(bench.workspace.heartbeat)
-        return daemon is not None and daemon.standby.state == "ready"
+        if daemon is None or daemon.beat_at < asked_at:
+            return False
+        return daemon.standby.state == "ready"
 
     wait_for(is_ready)
 
@@ -145,5 +148,5 @@ def find_named(store: Store, name: str) -> Run | None:
 
 def phase_of(store: Store, run: Run) -> Phase | None:
     """Where the run is now."""
-    now = store.find_run(run.run_id)
-    return now.status.phase if now else None
+    found = store.find_run(run.run_id)
+    return found.status.phase if found else None
