@@ -69,7 +69,6 @@ class Watched:
 
     run: Run
     dropped_at: float
-    seen_s: float
 
     @property
     def timing(self) -> Timing:
@@ -114,11 +113,10 @@ def watch(bench: Bench, name: str, dropped_at: float) -> Watched:
     store = Store(bench.workspace)
     run = wait_for(lambda: find_named(store, name))
     wait_for(lambda: phase_of(store, run) in FINISHED)
-    seen_s = time.time() - dropped_at
     if phase_of(store, run) is not Phase.COMPLETED:
         # A run that failed measures nothing.
         raise RuntimeError(f"{run.run_id} did not complete; see {run.paths.status}")
-    return Watched(run, dropped_at, seen_s)
+    return Watched(run, dropped_at)
 
 
 def train_supervised(bench: Bench, name: str) -> Watched:
