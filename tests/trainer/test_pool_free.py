@@ -91,8 +91,7 @@ if __name__ == "__main__":
     from axolotl.cli.config import load_cfg
     from axolotl.common.datasets import load_datasets
     from axolotl.utils.dict import DictDefault
-    from trainer import pool_free
-from trainer.pool_free import keep_in_process
+    from trainer.pool_free import keep_in_process
 
     datasets.disable_caching()
     by_itself = [prepare("one", 1), prepare("two", 2)]
