@@ -12,7 +12,7 @@ from core.safe_yaml import dump_yaml
 from core.spec.axolotl_config import Place, complete
 from daemon.nvml import Nvml
 
-OURS = ("plugins", "dataloader_num_workers")
+OURS = ("plugins", "dataloader_num_workers", "pad_to_sequence_len")
 """Keys that the daemon sets and a person would not."""
 
 

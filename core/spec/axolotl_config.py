@@ -152,6 +152,9 @@ def _for_cpu(asked: dict[str, Any]) -> list[tuple[str, Any, str]]:
     if asked.get("dataloader_num_workers") is None:
         why_none = "a batch is made in less time than a worker process needs to hand it over"
         settings.append(("dataloader_num_workers", 0, why_none))
+    if _may_pad_less(asked):
+        why_less = "a CPU computes what it pads; multiples of 64 tokens suit GPUs"
+        settings.append(("pad_to_sequence_len", False, why_less))
     settings += [(key, None, why) for key in GPU_ONLY_KEYS if asked.get(key)]
     attention = str(asked.get("attn_implementation") or "")
     if attention.startswith(GPU_ONLY_ATTENTION):
@@ -162,3 +165,9 @@ def _for_cpu(asked: dict[str, Any]) -> list[tuple[str, Any, str]]:
         settings.append(("plugins", [*(n for n in kept if n != OWN_PLUGIN), OWN_PLUGIN], why))
         settings += [(key, None, why) for key in asked if key.startswith(("liger_", "cut_cross"))]
     return settings
+
+
+def _may_pad_less(asked: dict[str, Any]) -> bool:
+    """Whether batches may end with their longest row; Axolotl wants packed rows to be full."""
+    others = ("sample_packing", "eval_sample_packing", "reward_model")
+    return asked.get("pad_to_sequence_len") is None and not any(asked.get(key) for key in others)

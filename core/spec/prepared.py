@@ -48,6 +48,7 @@ IRRELEVANT_KEYS = frozenset(
         "optim_args",
         "optimizer",
         "output_dir",
+        "pad_to_sequence_len",
         "plugins",
         "resume_from_checkpoint",
         "save_steps",

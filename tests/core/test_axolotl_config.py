@@ -48,6 +48,24 @@ def test_on_the_cpu_what_needs_a_gpu_is_off() -> None:
     assert "bf16: False (was True), no GPU is used" in map(str, changes)
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, False),
+        ({"pad_to_sequence_len": True}, True),
+        ({"sample_packing": True}, None),
+        ({"eval_sample_packing": True}, None),
+    ],
+)
+def test_a_cpu_pads_no_further_than_to_the_longest_row(
+    asked: dict[str, bool], expected: bool | None
+) -> None:
+    config, changes = complete(ASKED | asked, ON_CPU)
+    assert config.get("pad_to_sequence_len") is expected
+    assert ("pad_to_sequence_len" in {change.key for change in changes}) == (not asked)
+    assert "pad_to_sequence_len" not in complete(ASKED, ON_GPU)[0]
+
+
 def test_other_plugins_stay_and_ours_comes_once() -> None:
     config, _ = complete({**ASKED, "plugins": ["a.B", OWN_PLUGIN]}, ON_GPU)
     assert config["plugins"] == ["a.B", OWN_PLUGIN]
