@@ -1,0 +1,1 @@
+"""Reading any file record by record, in constant memory."""
