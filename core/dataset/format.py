@@ -1,54 +1,80 @@
-"""What a row of an upload means, and the row that Axolotl is given for it.
-
-Rows to learn a conversation from become `{"messages": [...]}`, rows of plain text `{"text": ...}`.
-"""
+"""What the columns of an upload mean: the formats there are, and recognising one."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.numbers import is_number
-
 Row = dict[str, Any]
+
+MAX_SHOWN = 200
+TEMPLATE = re.compile(r"\{([^{}]+)\}")
+"""The name of a column inside a template such as `{title}: {body}`."""
+
+ALIAS_CONFIDENCE = 0.9
+GUESS_CONFIDENCE = 0.5
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a format is made of: the parts that a row must have, and those it may have."""
+
+    kind: str
+    needed: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Every part, those that are needed first."""
+        return (*self.needed, *self.optional)
+
+
+SHAPES: Mapping[str, Shape] = {
+    "messages": Shape("chat", ("turns",), ("system",)),
+    "conversations": Shape("chat", ("turns",), ("system",)),
+    "alpaca": Shape("chat", ("question", "answer"), ("context", "system")),
+    "question_answer": Shape("chat", ("question", "answer"), ("context", "system")),
+    "prompt_completion": Shape("chat", ("question", "answer"), ("context", "system")),
+    "preference": Shape("preference", ("chosen", "rejected"), ("question", "system")),
+    "labelled": Shape("labelled", ("answer", "label"), ("question", "system")),
+    "text": Shape("completion", ("text",)),
+}
+"""Every format by name; `kind` is what is learned from its rows."""
 
 EXPECTED = (
     "`messages` (a list of role and content), `conversations` (a list of from and value), "
-    "`instruction` and `output`, `question` and `answer`, `prompt` and `completion`, or `text`"
+    "`instruction` and `output`, `question` and `answer`, `prompt` and `completion`, `chosen` and "
+    "`rejected`, `completion` and `label`, or `text`"
 )
+TURNS = ("messages", "conversations")
+ANSWERS = ("output", "answer", "completion", "response")
 PAIRS = (
-    ("alpaca", "instruction", ("output", "response")),
-    ("question_answer", "question", ("answer", "response")),
-    ("prompt_completion", "prompt", ("completion", "response")),
-    ("prompt_completion", "input", ("output",)),
+    ("alpaca", "instruction", ("output", "response", "answer")),
+    ("question_answer", "question", ("answer", "response", "output")),
+    ("prompt_completion", "prompt", ("completion", "response", "answer", "output")),
+    ("prompt_completion", "input", ("output", "response")),
+    ("prompt_completion", "query", ("response", "answer", "output")),
 )
-CONTEXT_COLUMNS = ("input", "context")
-SYSTEM_COLUMNS = ("system", "system_prompt")
-ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "chatgpt": "assistant",
-    "tool": "tool",
-    "function": "tool",
-    "observation": "tool",
-    "ipython": "tool",
+FIRST_ANSWERS = {"alpaca": "output", "question_answer": "answer", "prompt_completion": "completion"}
+QUESTIONS = ("prompt", "question", "instruction", "query", "input", "messages")
+CONTEXTS = ("input", "context")
+SYSTEMS = ("system", "system_prompt")
+TEXTS = ("text", "content", "document")
+LABELS: Mapping[Any, bool] = {
+    **dict.fromkeys((True, 1, "1", "true", "yes", "good", "desirable", "chosen", "👍"), True),
+    **dict.fromkeys((False, 0, -1, "0", "-1", "false", "no", "bad", "undesirable"), False),
+    **dict.fromkeys(("rejected", "👎"), False),
 }
-MAX_SHOWN = 200
+"""What a label can say, and whether it means a good answer."""
 
 
 class RowError(ValueError):
     """A row cannot be learned from; the text says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BadRow:
     """A row that was left out: the line it begins at, why, and how it begins."""
 
@@ -59,48 +85,82 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Format:
-    """A known way to write rows; `mapping` names the column that plays each part."""
+    """A known way to write rows.
+
+    `mapping` names for each part the column that plays it, or a template of several columns.
+    """
 
     name: str
     mapping: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def kind(self) -> str:
+        """`chat`, `completion`, `preference` or `labelled`: what is learned from the rows."""
+        return SHAPES[self.name].kind
 
-def recognise(columns: Iterable[str]) -> Format | None:
-    """The format of a row with these columns; None when there is no known one."""
-    names = {str(column).strip().lower(): column for column in columns}
-    for turns in ("messages", "conversations"):
-        if turns in names:
-            return Format(turns, {"turns": names[turns]})
-    for name, question, answers in PAIRS:
-        answer = next((answer for answer in answers if answer in names), None)
-        if question in names and answer:
-            return Format(name, _pair_mapping(names, question, answer))
-    return Format("text", {"text": names["text"]}) if "text" in names else None
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column that the mapping uses, those in templates too."""
+        names = set(self.mapping.values())
+        for source in self.mapping.values():
+            names.update(TEMPLATE.findall(source))
+        return frozenset(names)
 
 
-def recognise_rows(rows: Iterable[Any]) -> Format | None:
-    """The format that most of the rows have; None when no row has a known one."""
-    found = [recognise(row) for row in rows if isinstance(row, dict)]
-    known = [form for form in found if form]
+@dataclass(frozen=True)
+class Recognition:
+    """A format that was recognised, and how sure that is (0 to 1)."""
+
+    form: Format
+    confidence: float
+
+
+def recognise(row: Mapping[Any, Any]) -> Recognition | None:
+    """The format of this row; None when there is no known one."""
+    names = {str(column).strip().lower(): str(column) for column in row}
+    return (
+        _preference(names)
+        or _labelled(names, row)
+        or _turns(names, row)
+        or _pair(names)
+        or _text(names, row)
+    )
+
+
+def recognise_rows(rows: Iterable[Any]) -> Recognition | None:
+    """The format that most of the rows have; None when no row has a known one.
+
+    The confidence is that of the names, times the share of the rows that have this format.
+    """
+    looked = [recognise(row) if isinstance(row, dict) else None for row in rows]
+    known = [found for found in looked if found]
     if not known:
         return None
-    ((name, _),) = Counter(form.name for form in known).most_common(1)
-    return next(form for form in known if form.name == name)
+    ((name, count),) = Counter(found.form.name for found in known).most_common(1)
+    # The row that fills the most parts shows best what the columns are for.
+    best = max(
+        (found for found in known if found.form.name == name),
+        key=lambda found: len(found.form.mapping),
+    )
+    return Recognition(best.form, best.confidence * count / len(looked))
 
 
-def convert(row: Any, form: Format, system_prompt: str = "") -> Row:
-    """The row as Axolotl is given it. Raises RowError when nothing can be learned from it."""
-    if not isinstance(row, dict):
-        raise RowError(f"{_kind_of(row)} where a JSON object with columns is expected")
-    if form.name == "text":
-        return {"text": _require_text(row, form.mapping["text"])}
-    if "turns" in form.mapping:
-        messages = _read_turns(row, form.mapping["turns"])
-    else:
-        messages = _pair_to_turns(row, form.mapping)
-    if system_prompt and messages[0]["role"] != "system":
-        messages = [{"role": "system", "content": system_prompt}, *messages]
-    return {"messages": messages}
+def find_gaps(form: Format, columns: Sequence[str]) -> list[str]:
+    """A sentence for each part of the mapping that is missing, or names a column there is not."""
+    gaps = [
+        f"choose the column that is the {part}"
+        for part in SHAPES[form.name].needed
+        if not form.mapping.get(part)
+    ]
+    known = set(columns)
+    for part, source in form.mapping.items():
+        if source in known:
+            continue
+        missing = [name for name in TEMPLATE.findall(source) if name not in known]
+        if missing or not TEMPLATE.search(source):
+            names = ", ".join(f"`{name}`" for name in missing or [source])
+            gaps.append(f"the {part} names {names}, and there is no such column")
+    return gaps
 
 
 def show(value: Any) -> str:
@@ -111,109 +171,97 @@ def show(value: Any) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _pair_mapping(names: Mapping[str, str], question: str, answer: str) -> dict[str, str]:
-    mapping = {"question": names[question], "answer": names[answer]}
-    parts = {"system": SYSTEM_COLUMNS}
-    if question != "input":
-        parts["context"] = CONTEXT_COLUMNS
-    for part, candidates in parts.items():
-        column = next((names[name] for name in candidates if name in names), None)
-        if column:
-            mapping[part] = column
-    return mapping
-
-
-def _pair_to_turns(row: Row, mapping: Mapping[str, str]) -> list[Row]:
-    question = _require_text(row, mapping["question"]).strip()
-    answer = _require_text(row, mapping["answer"]).strip()
-    context = _optional_text(row, mapping.get("context")).strip()
-    system = _optional_text(row, mapping.get("system")).strip()
-    turns = [{"role": "system", "content": system}] if system else []
-    asked = f"{question}\n\n{context}" if context else question
-    return [*turns, {"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-
-
-def _read_turns(row: Row, column: str) -> list[Row]:
-    turns = row.get(column)
-    if isinstance(turns, str) and turns.lstrip().startswith("["):
-        # A cell of a CSV holds the list as text.
-        turns = _parse_list(turns, column)
-    if turns is None:
-        raise RowError(f"no `{column}`")
-    if not isinstance(turns, list):
-        raise RowError(f"`{column}` is {_kind_of(turns)}, not a list of turns")
-    messages = [_read_turn(turn, number) for number, turn in enumerate(turns, 1)]
-    if not any(message["role"] == "assistant" for message in messages):
-        raise RowError("no assistant turn, so there is nothing to learn")
-    return messages
-
-
-def _parse_list(text: str, column: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RowError(f"`{column}` is no readable JSON list") from error
-
-
-def _read_turn(turn: Any, number: int) -> Row:
-    if not isinstance(turn, dict):
-        raise RowError(f"turn {number} is {_kind_of(turn)}, not role and content")
-    said = turn.get("role", turn.get("from"))
-    role = ROLES.get(str(said).strip().lower())
-    if role is None:
-        raise RowError(f"turn {number} has the role {show(said)}, expected user or assistant")
-    content = _content_text(turn.get("content", turn.get("value")), number)
-    if role == "assistant" and turn.get("weight") == 0:
-        raise RowError(
-            f"turn {number}, the assistant's, has the weight 0 and would be learned all the same; "
-            "take it out or remove its weight"
+def holds_turns(value: Any) -> bool:
+    """Whether the value is a list of turns, each with a role and what was said."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(turn, dict)
+            and ("role" in turn or "from" in turn)
+            and ("content" in turn or "value" in turn)
+            for turn in value
         )
-    if role == "assistant" and not content.strip():
-        raise RowError(f"turn {number}, the assistant's, is empty")
-    return {"role": role, "content": content}
+    )
 
 
-def _content_text(content: Any, number: int) -> str:
-    """The text of a turn, also when it is written as a list of parts."""
-    if isinstance(content, list):
-        if not all(
-            isinstance(part, dict) and isinstance(part.get("text"), str) for part in content
-        ):
-            raise RowError(f"turn {number} holds something else than text")
-        return "".join(part["text"] for part in content)
-    text = _as_text(content)
-    if text is None:
-        raise RowError(f"the content of turn {number} is {_kind_of(content)}, not text")
-    return text
+def _first(names: Mapping[str, str], candidates: Iterable[str]) -> str:
+    """The column of the first candidate there is; empty when there is none."""
+    return next((names[name] for name in candidates if name in names), "")
 
 
-def _require_text(row: Row, column: str) -> str:
-    if column not in row:
-        raise RowError(f"no `{column}`")
-    text = _optional_text(row, column)
-    if not text.strip():
-        raise RowError(f"`{column}` is empty")
-    return text
+def _with_optional(mapping: dict[str, str], **found: str) -> dict[str, str]:
+    used = set(mapping.values())
+    return mapping | {
+        part: column for part, column in found.items() if column and column not in used
+    }
 
 
-def _optional_text(row: Row, column: str | None) -> str:
-    value = row.get(column) if column else None
-    text = _as_text(value)
-    if text is None:
-        raise RowError(f"`{column}` is {_kind_of(value)}, not text")
-    return text
+def _preference(names: Mapping[str, str]) -> Recognition | None:
+    if "chosen" not in names or "rejected" not in names:
+        return None
+    mapping = _with_optional(
+        {"chosen": names["chosen"], "rejected": names["rejected"]},
+        question=_first(names, QUESTIONS),
+        system=_first(names, SYSTEMS),
+    )
+    return Recognition(Format("preference", mapping), 1.0)
 
 
-def _as_text(value: Any) -> str | None:
-    if value is None:
-        return ""
+def _labelled(names: Mapping[str, str], row: Mapping[Any, Any]) -> Recognition | None:
+    answer = _first(names, (*reversed(ANSWERS), *TURNS))
+    label = names.get("label", "")
+    if not answer or not label or read_label(row[label]) is None:
+        return None
+    mapping = _with_optional(
+        {"answer": answer, "label": label},
+        question=_first(names, QUESTIONS),
+        system=_first(names, SYSTEMS),
+    )
+    return Recognition(Format("labelled", mapping), 1.0)
+
+
+def _turns(names: Mapping[str, str], row: Mapping[Any, Any]) -> Recognition | None:
+    for name in TURNS:
+        if name in names:
+            mapping = _with_optional({"turns": names[name]}, system=_first(names, SYSTEMS))
+            return Recognition(Format(name, mapping), 1.0)
+    column = next((str(column) for column, value in row.items() if holds_turns(value)), "")
+    if not column:
+        return None
+    name = "messages" if "role" in row[column][0] else "conversations"
+    mapping = _with_optional({"turns": column}, system=_first(names, SYSTEMS))
+    return Recognition(Format(name, mapping), ALIAS_CONFIDENCE)
+
+
+def _pair(names: Mapping[str, str]) -> Recognition | None:
+    for name, question, answers in PAIRS:
+        answer = next((answer for answer in answers if answer in names), "")
+        if question not in names or not answer:
+            continue
+        mapping = _with_optional(
+            {"question": names[question], "answer": names[answer]},
+            context=_first(names, CONTEXTS),
+            system=_first(names, SYSTEMS),
+        )
+        is_usual = answer == FIRST_ANSWERS[name]
+        return Recognition(Format(name, mapping), 1.0 if is_usual else ALIAS_CONFIDENCE)
+    return None
+
+
+def _text(names: Mapping[str, str], row: Mapping[Any, Any]) -> Recognition | None:
+    column = _first(names, TEXTS)
+    if column:
+        is_usual = column.strip().lower() == "text"
+        return Recognition(Format("text", {"text": column}), 1.0 if is_usual else ALIAS_CONFIDENCE)
+    words = [str(column) for column, value in row.items() if isinstance(value, str)]
+    if len(words) == 1 and len(names) == 1:
+        return Recognition(Format("text", {"text": words[0]}), GUESS_CONFIDENCE)
+    return None
+
+
+def read_label(value: Any) -> bool | None:
+    """Whether a label means a good answer; None when it is no label."""
     if isinstance(value, str):
-        return value
-    return str(value) if is_number(value) else None
-
-
-def _kind_of(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    words = {bool: "true or false", list: "a list", dict: "an object", str: "text"}
-    return words.get(type(value), "a number")
+        return LABELS.get(value.strip().lower())
+    return LABELS.get(value) if isinstance(value, int | float) else None
