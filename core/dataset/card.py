@@ -1,13 +1,14 @@
 """A dataset as pages see it, and `dataset.yaml`, where that is written down."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from core.clock import from_text, to_text
-from core.dataset.format import BadRow, recognise
+from core.dataset.format import SHAPES, holds_turns, recognise
+from core.dataset.report import Report, to_report
 from core.errors import DatasetError, SpecError
 from core.files import parse_json_lines, write_whole
 from core.paths import DatasetPaths, Workspace
@@ -17,24 +18,12 @@ MAX_FIRST_LINE = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was seen while the rows were read; lengths are per row."""
-
-    bad_rows: int = 0
-    bad: tuple[BadRow, ...] = ()
-    encoding: str = "utf-8"
-    median_characters: int = 0
-    longest_characters: int = 0
-    longest_bytes: int = 0
-    total_characters: int = 0
-
-
-@dataclass(frozen=True)
 class Dataset:
     """A dataset of the workspace. `format` is how the original was written.
 
-    `is_converted` tells that `train.jsonl` holds `messages` or `text` whatever the format was.
-    `problem` is a sentence on what is wrong with it.
+    `is_converted` tells that `train.jsonl` holds what `convert` makes, whatever the format was.
+    `version_of` names the dataset that this is a newer version of; `validation` is the part, or
+    the number, of rows that was to be set aside. `problem` is a sentence on what is wrong with it.
     """
 
     paths: DatasetPaths
@@ -47,7 +36,11 @@ class Dataset:
     mapping: dict[str, str] = field(default_factory=dict)
     sha256: str = ""
     system_prompt: str = ""
-    report: Report = Report()
+    file_name: str = ""
+    version_of: str = ""
+    validation: float = 0.0
+    seed: int = 42
+    report: Report = field(default_factory=Report)
     is_converted: bool = True
     problem: str = ""
 
@@ -57,8 +50,8 @@ class Dataset:
 
     @property
     def kind(self) -> str:
-        """`chat` or `completion`: what is learned from the rows."""
-        return "completion" if self.format == "text" else "chat"
+        """`chat`, `completion`, `preference` or `labelled`: what is learned from the rows."""
+        return SHAPES[self.format].kind if self.format in SHAPES else "chat"
 
     @property
     def is_trainable(self) -> bool:
@@ -92,7 +85,7 @@ def save_card(dataset: Dataset, card: Path) -> None:
 def write_card(paths: DatasetPaths, target: DatasetPaths | None = None) -> Dataset:
     """Write the card of a dataset whose rows are there already, to be moved to `target`."""
     dataset = replace(describe(paths), paths=target or paths, is_converted=True)
-    if dataset.format not in ("messages", "text"):
+    if not _is_made_by_us(_first_row(paths.train)):
         raise DatasetError(f"{paths.train}: the rows have neither `messages` nor `text`.")
     save_card(dataset, paths.card)
     return dataset
@@ -123,7 +116,8 @@ def describe(paths: DatasetPaths, problem: str = "") -> Dataset:
     """A dataset told from its rows alone."""
     info = paths.train.stat()
     first = _first_row(paths.train)
-    form = recognise(first)
+    found = recognise(first)
+    form = found.form if found else None
     original = paths.find_original() or paths.train
     return Dataset(
         paths=paths,
@@ -134,34 +128,50 @@ def describe(paths: DatasetPaths, problem: str = "") -> Dataset:
         columns=tuple(str(name) for name in first),
         mapping=dict(form.mapping) if form else {},
         created_at=datetime.fromtimestamp(info.st_mtime, UTC),
-        is_converted=False,
+        is_converted=_is_made_by_us(first),
         problem=problem or ("" if form else "its rows have none of the known columns"),
     )
 
 
+def _is_made_by_us(row: dict[str, Any]) -> bool:
+    """Whether the row is one that `convert` could have made."""
+    if "label" in row:
+        return holds_turns(row.get("completion"))
+    if "chosen" in row:
+        return all(holds_turns(row.get(name)) for name in ("messages", "chosen", "rejected"))
+    messages = row.get("messages")
+    is_chat = holds_turns(messages) and all("role" in turn for turn in row["messages"])
+    return is_chat or isinstance(row.get("text"), str)
+
+
+KEPT = (
+    "format",
+    "kind",
+    "rows",
+    "validation_rows",
+    "bytes",
+    "sha256",
+    "system_prompt",
+    "file_name",
+    "version_of",
+    "validation",
+    "seed",
+)
+"""What stands in the card as it is."""
+
+
 def _to_record(dataset: Dataset) -> dict[str, Any]:
-    report = asdict(dataset.report)
-    report["bad"] = list(report["bad"])
     return {
         "name": dataset.name,
-        "format": dataset.format,
-        "kind": dataset.kind,
-        "rows": dataset.rows,
-        "validation_rows": dataset.validation_rows,
-        "bytes": dataset.bytes,
+        **{name: getattr(dataset, name) for name in KEPT},
         "columns": list(dataset.columns),
         "mapping": dict(dataset.mapping),
-        "sha256": dataset.sha256,
         "created_at": to_text(dataset.created_at),
-        "system_prompt": dataset.system_prompt,
-        "report": report,
+        "report": dataset.report.to_record(),
     }
 
 
 def _from_record(paths: DatasetPaths, record: dict[str, Any]) -> Dataset:
-    report = record.get("report") or {}
-    known = {name: report[name] for name in Report.__dataclass_fields__ if name in report}
-    known["bad"] = tuple(BadRow(**row) for row in known.get("bad") or ())
     return Dataset(
         paths=paths,
         format=str(record["format"]),
@@ -173,7 +183,11 @@ def _from_record(paths: DatasetPaths, record: dict[str, Any]) -> Dataset:
         sha256=str(record.get("sha256", "")),
         created_at=from_text(str(record["created_at"])),
         system_prompt=str(record.get("system_prompt") or ""),
-        report=Report(**known),
+        file_name=str(record.get("file_name") or ""),
+        version_of=str(record.get("version_of") or ""),
+        validation=float(record.get("validation") or 0),
+        seed=int(record.get("seed", 42)),
+        report=to_report(record.get("report") or {}),
     )
 
 

@@ -1,29 +1,20 @@
-"""Making a dataset in `uploads/` of an upload, whole or not at all."""
+"""The datasets of a workspace as a shelf: what a new one is called, and putting it there."""
 
-import contextlib
 import os
 import re
-import secrets
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from core.clock import from_text, now_text
-from core.dataset.build import Copied, convert_rows, copy_original, split_rows
-from core.dataset.card import Dataset, list_datasets, save_card
-from core.dataset.format import show
-from core.dataset.read import extension_of
+from core.dataset.card import Dataset, find_dataset, list_datasets, save_card
+from core.dataset.making.choices import Choices
+from core.dataset.trash import check_unused
 from core.errors import DatasetError
 from core.files import sync_folder
-from core.paths import DatasetPaths, Workspace
+from core.paths import Workspace
 from core.run.store import slug
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-MAX_VALIDATION_FRACTION = 0.5
-LEFTOVER_AGE_S = 24 * 3600
+INBOX = "inbox"
+VERSION = re.compile(r"(?P<stem>.+)-v(?P<number>[0-9]{1,4})")
 
 
 class SameContentError(DatasetError):
@@ -37,125 +28,98 @@ class SameContentError(DatasetError):
         self.dataset = dataset
 
 
-def create_dataset(
-    workspace: Workspace,
-    name: str,
-    file_name: str,
-    source: BinaryIO | Path,
-    validation_fraction: float = 0.0,
-    seed: int = 42,
-    system_prompt: str = "",
-    allow_same_content: bool = False,
-) -> Dataset:
-    """Make a dataset of an upload, whole or not at all.
-
-    Raises DatasetError saying what is wrong, where, and what to do; SameContentError when the
-    file is there already.
-    """
-    target = workspace.dataset(free_name(workspace, name))
-    extension = extension_of(file_name)
-    check_fraction(validation_fraction)
-    with _told_of(file_name), _folder_aside(workspace, target.name) as aside:
-        copied = _copy(source, aside.original(extension), extension)
-        same = find_same_content(workspace, copied.sha256)
-        if same and not allow_same_content:
-            raise SameContentError(same)
-        converted = convert_rows(copied, aside.train, system_prompt.strip())
-        rows = (converted.rows, 0)
-        if validation_fraction:
-            rows = _set_aside(aside, validation_fraction, seed)
-        dataset = Dataset(
-            paths=target,
-            format=converted.form.name,
-            rows=rows[0],
-            created_at=from_text(now_text()),
-            validation_rows=rows[1],
-            bytes=copied.bytes,
-            columns=converted.columns,
-            mapping=dict(converted.form.mapping),
-            sha256=copied.sha256,
-            system_prompt=system_prompt.strip(),
-            report=converted.report,
-        )
-        save_card(dataset, aside.card)
-        _publish(aside.folder, target.folder)
-    return dataset
-
-
 def find_same_content(workspace: Workspace, sha256: str) -> Dataset | None:
     """A dataset made from the very same file."""
     same = (dataset for dataset in list_datasets(workspace) if dataset.sha256 == sha256)
     return next(same, None) if sha256 else None
 
 
+def check_same_content(workspace: Workspace, sha256: str) -> None:
+    """Raise SameContentError if a dataset was made from the very same file."""
+    same = find_same_content(workspace, sha256)
+    if same:
+        raise SameContentError(same)
+
+
+def name_for(workspace: Workspace, choices: Choices) -> str:
+    """What the folder of a new dataset is called. Raises DatasetError when that cannot be."""
+    if choices.version_of:
+        return next_version(workspace, choices.version_of)
+    return free_name(workspace, choices.name)
+
+
 def free_name(workspace: Workspace, name: str) -> str:
     """The name as a folder is called. Raises DatasetError when it is taken or has no letters."""
     stem = slug(name)
-    if not NAME.fullmatch(stem):
+    if not NAME.fullmatch(stem) or stem == INBOX:
         raise DatasetError("The dataset needs a name with a letter or a digit in it.")
     if workspace.dataset(stem).folder.exists():
         raise DatasetError(f"There is a dataset `{stem}` already. Choose another name.")
     return stem
 
 
-def check_fraction(fraction: float) -> None:
-    """Raise DatasetError unless this part of the rows can be set aside."""
-    if not 0 <= fraction <= MAX_VALIDATION_FRACTION:
-        raise DatasetError(f"The validation part must be from 0 to 0.5, not {fraction}.")
+def next_version(workspace: Workspace, name: str) -> str:
+    """The name of the next version: `chats-v2` behind `chats`, `chats-v3` behind that.
+
+    Each version is a folder of its own, so that runs keep the rows they were started with.
+    """
+    dataset = find_dataset(workspace, name)
+    if dataset is None:
+        raise DatasetError(f"There is no dataset `{name}` to make a new version of.")
+    stem, number = first_name(dataset), 2
+    while workspace.dataset(f"{stem}-v{number}").folder.exists():
+        number += 1
+    return free_name(workspace, f"{stem}-v{number}")
 
 
-def _copy(source: BinaryIO | Path, original: Path, extension: str) -> Copied:
-    if not isinstance(source, Path):
-        return copy_original(source, original, extension)
-    with source.open("rb") as file:
-        return copy_original(file, original, extension)
+def list_versions(workspace: Workspace, name: str) -> list[Dataset]:
+    """Every version of the dataset, the newest first, itself included; none if it is not there."""
+    dataset = find_dataset(workspace, name)
+    if dataset is None:
+        return []
+    stem = first_name(dataset)
+    same = [one for one in list_datasets(workspace) if first_name(one) == stem]
+    return sorted(same, key=version_number, reverse=True)
 
 
-def _set_aside(paths: DatasetPaths, fraction: float, seed: int) -> tuple[int, int]:
-    """Divide what is in `train.jsonl`; returns the rows to train on and those set aside."""
-    whole = paths.train.rename(paths.folder / "rows.jsonl")
-    counts = split_rows(whole, paths, fraction, seed)
-    whole.unlink()
-    return counts
+def first_name(dataset: Dataset) -> str:
+    """What its first version is called: `chats` for `chats-v3`."""
+    match = VERSION.fullmatch(dataset.name) if dataset.version_of else None
+    return match["stem"] if match else dataset.name
 
 
-@contextmanager
-def _folder_aside(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
-    """A hidden folder beside its future place, gone at the end unless it was moved there."""
-    workspace.uploads.mkdir(parents=True, exist_ok=True)
-    _sweep(workspace.uploads)
-    aside = workspace.uploads / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    aside.mkdir()
-    try:
-        yield DatasetPaths(aside)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+def version_number(dataset: Dataset) -> int:
+    """Which version it is, counted from 1."""
+    match = VERSION.fullmatch(dataset.name) if dataset.version_of else None
+    return int(match["number"]) if match else 1
 
 
-def _sweep(uploads: Path) -> None:
-    """Remove what an upload left behind that was killed long ago."""
-    for path in uploads.glob(".*.tmp"):
-        # Another upload may be sweeping, or just be done with it.
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > LEFTOVER_AGE_S:
-                shutil.rmtree(path, ignore_errors=True)
+def rename_dataset(workspace: Workspace, name: str, new_name: str) -> Dataset:
+    """Give the dataset another name, which is its folder's too.
+
+    Raises DatasetError when there is none, the new name is taken, or while a run that waits or
+    runs needs it.
+    """
+    dataset = find_dataset(workspace, name)
+    if dataset is None:
+        raise DatasetError(f"There is no dataset `{name}`.")
+    check_unused(workspace, name)
+    target = workspace.dataset(free_name(workspace, new_name))
+    dataset.paths.folder.rename(target.folder)
+    sync_folder(target.folder.parent)
+    if target.card.exists() and not dataset.problem:
+        # The card repeats the name for people who read it; the folder decides.
+        renamed = find_dataset(workspace, target.name)
+        if renamed:
+            save_card(renamed, target.card)
+    found = find_dataset(workspace, target.name)
+    if found is None:
+        raise DatasetError(f"`{target.name}` cannot be read after it was renamed.")
+    return found
 
 
-@contextmanager
-def _told_of(file_name: str) -> Iterator[None]:
-    """Put the file's name in front of what went wrong with it."""
-    try:
-        yield
-    except SameContentError:
-        raise
-    except DatasetError as error:
-        raise DatasetError(f"{show(file_name)}: {error}.") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DatasetError(f"{show(file_name)}: cannot be stored: {reason}.") from error
-
-
-def _publish(aside: Path, target: Path) -> None:
+def publish(aside: Path, target: Path) -> None:
+    """Put the folder that was built aside in its place. Raises DatasetError if that is taken."""
     for path in aside.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())

@@ -26,6 +26,15 @@ def runs_using(workspace: Workspace, name: str) -> list[str]:
     return [who for who, path in specs.items() if _names(path, folder, workspace)]
 
 
+def check_unused(workspace: Workspace, name: str) -> None:
+    """Raise DatasetError while a run that waits or runs needs the dataset."""
+    used_by = runs_using(workspace, name)
+    if used_by:
+        raise DatasetError(
+            f"`{name}` is needed by {', '.join(used_by)}. Cancel that first, or wait for its end."
+        )
+
+
 def delete_dataset(workspace: Workspace, name: str) -> Path:
     """Move the dataset to `uploads/.trash`, from where `restore` brings it back.
 
@@ -34,11 +43,7 @@ def delete_dataset(workspace: Workspace, name: str) -> Path:
     dataset = find_dataset(workspace, name)
     if dataset is None:
         raise DatasetError(f"There is no dataset `{name}`.")
-    used_by = runs_using(workspace, name)
-    if used_by:
-        raise DatasetError(
-            f"`{name}` is needed by {', '.join(used_by)}. Cancel that first, or wait for its end."
-        )
+    check_unused(workspace, name)
     trash = workspace.uploads / ".trash"
     trash.mkdir(exist_ok=True)
     stem = f"{name}-{now():%Y%m%d-%H%M%S}"
