@@ -18,8 +18,8 @@ class Draft:
     """The form's values, with defaults for little data and a card of 12 GB.
 
     `extra` holds Axolotl keys of a preset or an earlier run that the form has no field for.
-    `turn_end` is the token behind an answer in the model's own chat template, where that is not
-    its eos token.
+    `rl` is the method for preference data, empty for any other. `turn_end` is the token behind an
+    answer in the model's own chat template, where that is not its eos token.
     """
 
     name: str = ""
@@ -41,6 +41,7 @@ class Draft:
     seed: int = 42
     gradient_checkpointing: bool = True
     chat_template: str = OWN_TEMPLATE
+    rl: str = ""
     turn_end: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -66,6 +67,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 OWN_KEYS = frozenset(Draft.__dataclass_fields__) | {
     "run",
+    "remove_unused_columns",
     "datasets",
     "test_datasets",
     "adapter",

@@ -1,9 +1,12 @@
 """What speaks against a draft: what cannot run, and what will, but perhaps not as meant."""
 
+from core.dataset.block import METHODS_OF_KIND
 from core.dataset.card import Dataset
 from core.spec.draft import Draft
 from core.spec.draft_steps import CHARACTERS_PER_TOKEN, count_aside
 
+HIGH_PREFERENCE_RATE = 5e-5
+"""Above this rate preference training of an adapter mostly forgets how to write at all."""
 NEAR = 0.8
 """From this part of the sequence length on, a row may well be longer: tokens are guessed."""
 
@@ -25,6 +28,7 @@ def find_doubts(draft: Draft, dataset: Dataset) -> list[str]:
         *_length_doubts(draft, dataset),
         *_validation_doubts(draft, dataset),
         *_method_doubts(draft),
+        *_preference_doubts(draft, dataset),
     ]
 
 
@@ -33,7 +37,7 @@ def _length_doubts(draft: Draft, dataset: Dataset) -> list[str]:
     # A letter beyond ASCII is rarely less than a token; its bytes tell more than it does.
     size = report.longest_bytes or report.longest_characters
     tokens = size / CHARACTERS_PER_TOKEN
-    if dataset.kind != "chat" or tokens < NEAR * draft.sequence_len:
+    if dataset.kind == "completion" or tokens < NEAR * draft.sequence_len:
         return []
     return [
         f"The longest row has about {tokens:,.0f} tokens. Rows longer than the sequence "
@@ -65,3 +69,12 @@ def _method_doubts(draft: Draft) -> list[str]:
             "Choose bf16 or fp32, or LoRA."
         )
     return doubts
+
+
+def _preference_doubts(draft: Draft, dataset: Dataset) -> list[str]:
+    if dataset.kind not in METHODS_OF_KIND or draft.learning_rate <= HIGH_PREFERENCE_RATE:
+        return []
+    return [
+        f"A learning rate of {draft.learning_rate:g} is high for preference data: 0.00001 or less "
+        "is usual."
+    ]

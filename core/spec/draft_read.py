@@ -15,7 +15,7 @@ ENTRY_KEYS = frozenset(
 )
 """What the form writes about a dataset by itself."""
 SWITCHES = ("sample_packing", "gradient_checkpointing")
-WORDS = ("base_model", "chat_template")
+WORDS = ("base_model", "chat_template", "rl")
 
 
 def from_spec(config: Mapping[str, Any]) -> Draft:

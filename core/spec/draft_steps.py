@@ -36,7 +36,7 @@ def count_aside(draft: Draft, dataset: Dataset) -> int:
 def _sequences(draft: Draft, dataset: Dataset) -> float:
     """What one epoch trains on: the rows, or the pieces that long plain texts are cut into."""
     total = dataset.report.total_characters
-    if dataset.kind == "chat" or not total:
+    if dataset.kind != "completion" or not total:
         return dataset.rows
     # The report counts the rows that were set aside as well.
     total_rows = max(1, dataset.rows + dataset.validation_rows)

@@ -20,21 +20,24 @@ def to_spec(draft: Draft, dataset: Dataset) -> dict[str, Any]:
 
     Raises DatasetError when Axolotl could not read the dataset.
     """
-    block = axolotl_block(dataset)
+    block = axolotl_block(dataset, draft.rl)
     spec: dict[str, Any] = {"run": {"name": draft.name, "gpus": draft.gpus}}
     spec["run"] |= draft.extra.get("run") or {}
     spec["base_model"] = draft.base_model
-    if dataset.kind == "chat":
+    if dataset.kind in ("chat", "preference"):
         spec["chat_template"] = draft.chat_template
-        if draft.turn_end and draft.chat_template == OWN_TEMPLATE:
-            # Left alone, Axolotl takes the eos token for the end, and the real one goes unlearned.
-            spec["eot_tokens"] = [draft.turn_end]
+    if dataset.kind == "chat" and draft.turn_end and draft.chat_template == OWN_TEMPLATE:
+        # Left alone, Axolotl takes the eos token for the end, and the real one goes unlearned.
+        spec["eot_tokens"] = [draft.turn_end]
     spec |= block
     has_validation = "test_datasets" in block
     if draft.val_set_size and not has_validation:
         spec["val_set_size"] = draft.val_set_size
         has_validation = True
     spec |= _method_keys(draft) | _batch_keys(draft) | _memory_keys(draft)
+    if "rl" in block:
+        # Axolotl packs no pairs.
+        spec["sample_packing"] = False
     spec |= _rhythm_keys(draft, dataset, has_validation)
     return _with_extra(spec, draft, has_validation)
 
