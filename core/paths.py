@@ -10,6 +10,9 @@ WORKSPACE_VARIABLE = "LLM_TRAINER_WORKSPACE"
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9][a-z0-9._-]{0,63}")
 """What the folder of a run is called: when it was taken (UTC), and what it is."""
 
+ARRIVAL_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+"""What the folder of an arrival is called: when it began (UTC), and something random."""
+
 CODE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -69,6 +72,10 @@ class Workspace:
         return self.runs / ".model_checks"
 
     @property
+    def audits(self) -> Path:
+        return self.runs / ".audits"
+
+    @property
     def heartbeat(self) -> Path:
         return self.runs / "daemon.json"
 
@@ -90,6 +97,16 @@ class Workspace:
     @property
     def uploads(self) -> Path:
         return self.root / "uploads"
+
+    @property
+    def arriving(self) -> Path:
+        """Sources of datasets on their way into `uploads`, each in a folder of its own."""
+        return self.uploads / ".arriving"
+
+    @property
+    def inbox(self) -> Path:
+        """Where people put files that are too large for the browser."""
+        return self.uploads / "inbox"
 
     @property
     def configs(self) -> Path:
@@ -135,6 +152,21 @@ class Workspace:
 
     def dataset(self, name: str) -> "DatasetPaths":
         return DatasetPaths(self.uploads / name)
+
+    def arrival(self, arrival_id: str) -> "ArrivalPaths":
+        return ArrivalPaths(self.arriving / arrival_id)
+
+    def arrival_folders(self) -> list["ArrivalPaths"]:
+        """Every folder of an arrival, the oldest first. Nothing else there is taken for one."""
+        if not self.arriving.is_dir():
+            return []
+        with os.scandir(self.arriving) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if ARRIVAL_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
+        return [self.arrival(name) for name in sorted(names)]
 
 
 @dataclass(frozen=True)
@@ -256,6 +288,80 @@ class DatasetPaths:
     @property
     def validation(self) -> Path:
         return self.folder / "validation.jsonl"
+
+    @property
+    def bad_rows(self) -> Path:
+        """The first rows that were left out, a line of JSON for each."""
+        return self.folder / "bad_rows.jsonl"
+
+    @property
+    def rows(self) -> Path:
+        """Every good row, until some are set aside for validation."""
+        return self.folder / "rows.jsonl"
+
+
+@dataclass(frozen=True)
+class ArrivalPaths:
+    """Every file of one arrival: a source of a dataset on its way into `uploads`."""
+
+    folder: Path
+
+    @property
+    def arrival_id(self) -> str:
+        return self.folder.name
+
+    @property
+    def card(self) -> Path:
+        """Where it comes from."""
+        return self.folder / "arrival.yaml"
+
+    @property
+    def part(self) -> Path:
+        """As much of the original as has come so far."""
+        return self.folder / "part"
+
+    def original(self, extension: str) -> Path:
+        return self.folder / f"original.{extension}"
+
+    def find_original(self) -> Path | None:
+        """The whole original; None before it has come, and where it stays in its place."""
+        return next(iter(sorted(self.folder.glob("original.*"))), None)
+
+    @property
+    def fetch_request(self) -> Path:
+        return self.folder / "fetch.yaml"
+
+    @property
+    def import_request(self) -> Path:
+        """The choices for the import; being there, it asks for it."""
+        return self.folder / "import.yaml"
+
+    @property
+    def cancel(self) -> Path:
+        """Being there, it asks for the end of what is being done."""
+        return self.folder / "cancel"
+
+    @property
+    def progress(self) -> Path:
+        return self.folder / "progress.json"
+
+    @property
+    def outcome(self) -> Path:
+        return self.folder / "outcome.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held (flock) by the process that fetches or imports."""
+        return self.folder / ".lock"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "import.log"
+
+    @property
+    def dataset(self) -> Path:
+        """The folder of the dataset while it is being built."""
+        return self.folder / "dataset"
 
 
 @dataclass(frozen=True)
