@@ -13,8 +13,11 @@ from core.run.phase import Phase
 from core.settings import Settings
 from core.spec.prepared import ContentHasher
 from daemon import notify
+from daemon.audits import Audits
+from daemon.dataset_imports import Fetches, Imports
 from daemon.dispatch import Dispatch
 from daemon.each import for_each
+from daemon.errands import Errands
 from daemon.guarding import Guarding
 from daemon.heartbeat import beat, tell
 from daemon.intake import take_specs
@@ -70,7 +73,12 @@ class Supervisor:
         # What a training could load is in the cache: the sandbox need not ask the Hub.
         offline = {**environment, "HF_HUB_OFFLINE": "1"}
         self.sandbox = SandboxKeeper(workspace, sys.executable, offline, settings.sandbox_idle_s)
-        self.model_checks = ModelChecks(workspace, sys.executable, environment)
+        self.errands: dict[str, Errands] = {
+            "checking models": ModelChecks(workspace, sys.executable, environment),
+            "auditing datasets": Audits(workspace, sys.executable, environment),
+            "fetching datasets": Fetches(workspace, sys.executable, environment),
+            "importing datasets": Imports(workspace, sys.executable, environment),
+        }
         self.roster = Roster(workspace)
         self.take_up = TakeUp(self.roster, settings)
         self.requests = Requests(settings.queue_quiet_s)
@@ -102,7 +110,9 @@ class Supervisor:
 
     def open(self) -> None:
         """Make the folders, take up what an earlier daemon left, and begin to watch."""
-        for folder in (self.workspace.queue, self.workspace.rejected, self.workspace.model_checks):
+        place = self.workspace
+        asked = (place.queue, place.rejected, place.model_checks, place.audits)
+        for folder in (*asked, place.inbox):
             folder.mkdir(parents=True, exist_ok=True)
         self.take_up.all()
         self.standbys.open()
@@ -115,7 +125,8 @@ class Supervisor:
         self.preparing.stop()
         self.sampler.stop()
         self._end_sandbox()
-        self.model_checks.stop()
+        for errands in self.errands.values():
+            errands.stop()
 
     def _end_sandbox(self) -> None:
         self.sandbox.stop("the daemon was stopped")
@@ -139,7 +150,7 @@ class Supervisor:
             "keeping trainers warm": self.keep_standbys,
             "looking at all runs": self.look_at_all_runs,
             "keeping the sandbox": self.keep_sandbox,
-            "checking models": self.model_checks.tick,
+            **{name: errands.tick for name, errands in self.errands.items()},
             "the heartbeat": self.beat,
         }
         for name, step in steps.items():

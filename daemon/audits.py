@@ -1,0 +1,50 @@
+"""Runs the audits that the app asks for: what a model will learn from its data."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from core.clock import now_text
+from core.errors import SpecError
+from core.files import read_untrusted, save_json
+from core.paths import Workspace
+from core.safe_yaml import load_yaml_mapping
+from daemon.errands import Errand, Errands, oldest
+
+TIMEOUT_S = 600.0
+MAX_REQUEST_BYTES = 1024 * 1024
+KEY = re.compile(r"[0-9a-f]{16,64}")
+
+
+class Audits(Errands):
+    """Answers every request file in `runs/.audits`."""
+
+    word = "audit"
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        python: str,
+        env: Mapping[str, str],
+        timeout_s: float = TIMEOUT_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(workspace, python, env, timeout_s, monotonic)
+
+    def find_next(self) -> Path | None:
+        """The request that has waited longest."""
+        return oldest(self._workspace.audits.glob("*.yaml"))
+
+    def read(self, request: Path) -> Errand:
+        """The audit that is asked for. Raises RecordError or SpecError for no honest request."""
+        if not KEY.fullmatch(request.stem):
+            raise SpecError("its name is no key")
+        load_yaml_mapping(read_untrusted(request, MAX_REQUEST_BYTES))
+        out = request.with_suffix(".json")
+        arguments = [f"--request={request}", f"--out={out}"]
+        return Errand(request, "trainer.audit", arguments, out, request.with_name("audit.log"))
+
+    def refuse(self, errand: Errand, reason: str, is_cancelled: bool = False) -> None:
+        """Answer that the audit could not be made."""
+        save_json(errand.answer, {"ok": False, "reason": reason, "at": now_text()})
