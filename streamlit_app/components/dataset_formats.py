@@ -23,9 +23,16 @@ EXAMPLES = (
         "json",
     ),
     (
+        "Preferences",
+        "`chosen` and `rejected` answers to a `prompt`, for DPO and ORPO; or a `completion` and a "
+        "`label` that says whether it is good, for KTO.",
+        '{"prompt": "Say hello", "chosen": "Hello! How are you?", "rejected": "What?"}',
+        "json",
+    ),
+    (
         "Plain text",
-        "`.txt`, paragraphs parted by an empty line, or `.jsonl` with `text`. The model learns to "
-        "go on in the same style; it does not learn to answer.",
+        "`.txt`, paragraphs parted by an empty line, a folder of such files, or `.jsonl` with "
+        "`text`. The model learns to go on in the same style; it does not learn to answer.",
         "It was a bright cold day in April.\n\nThe clocks were striking thirteen.",
         "text",
     ),
@@ -38,5 +45,7 @@ def show() -> None:
         st.markdown(f"**{title}.** {note}")
         st.code(example, language=language, wrap_lines=True)
     st.caption(
-        "Rows that cannot be learned from are left out and listed, with their line and the reason."
+        "Each of them as .jsonl, .json, .csv, .tsv or .parquet too, also packed as .gz or .zst. "
+        "Columns with other names can be mapped. Rows that cannot be learned from are left out and "
+        "listed, with their line and the reason."
     )

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.catalogue import ModelEntry, local_models
+from core.dataset.block import METHODS_OF_KIND
 from core.dataset.card import Dataset
 from core.dataset.sample import sample_rows
 from core.spec.axolotl_schema import describe
@@ -13,6 +14,7 @@ from core.spec.draft import METHODS, OWN_TEMPLATE, PRECISIONS
 from streamlit_app import draft_state, session
 from streamlit_app.components import row_sample
 from streamlit_app.components.model_check import parameters_text
+from streamlit_app.dataset_words import RL_NOTES, RL_WORDS
 from streamlit_app.display import count_text, plain
 
 METHOD_WORDS = {"lora": "LoRA", "qlora": "QLoRA", "full": "Full"}
@@ -24,6 +26,9 @@ METHOD_NOTES = {
 TEMPLATES = (OWN_TEMPLATE, "chatml", "alpaca", "llama3", "gemma", "phi_3", "mistral_v1")
 TEMPLATE_WORDS = {OWN_TEMPLATE: "The model's own"}
 PRECISION_WORDS = {"auto": "Automatic", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32"}
+TEMPLATED = ("chat", "preference")
+"""Kinds of rows that are written with a chat template of the person's choice."""
+
 UNKNOWN_GPUS = 2
 FIELD_WIDTH = 140
 
@@ -82,14 +87,11 @@ def show_name(placeholder: str) -> None:
 
 def show_model(models: Mapping[str, ModelEntry]) -> None:
     """A base model of the catalogue or of this machine, or any name typed in."""
-    chosen = draft_state.get("base_model")
-    here = local_models(session.workspace())
-    options = list(dict.fromkeys([*models, *here, *([chosen] if chosen else [])]))
     st.selectbox(
         "Base model",
-        options,
+        model_options(models, draft_state.get("base_model")),
         key=draft_state.key("base_model"),
-        format_func=lambda name: _model_label(name, models),
+        format_func=lambda name: model_label(name, models),
         accept_new_options=True,
         placeholder="Choose one, or type a folder or a Hub ID",
         help="Choose one, or type a folder such as ./models/mine or a Hub ID such as org/name.",
@@ -99,6 +101,12 @@ def show_model(models: Mapping[str, ModelEntry]) -> None:
     entry = models.get(draft_state.get("base_model") or "")
     if entry:
         st.caption(plain(_model_note(entry)))
+
+
+def model_options(models: Mapping[str, ModelEntry], chosen: str | None) -> list[str]:
+    """Every base model that is offered, and the one that is chosen."""
+    here = local_models(session.workspace())
+    return list(dict.fromkeys([*models, *here, *([chosen] if chosen else [])]))
 
 
 def show_dataset(datasets: Sequence[Dataset]) -> Dataset | None:
@@ -126,11 +134,32 @@ def show_dataset(datasets: Sequence[Dataset]) -> Dataset | None:
     dataset = by_name.get(draft_state.get("dataset") or "")
     if dataset is None:
         return None
+    choose_rl(dataset, draft_state.key("rl"))
     sample = st.expander("Three of its rows", key="new-sample", on_change="rerun")
     if sample.open:
         with sample:
             row_sample.show(sample_rows(dataset, 3))
     return dataset
+
+
+def choose_rl(dataset: Dataset, key: str) -> str:
+    """How is learned from preferences: DPO, ORPO or KTO; nothing to choose for other rows."""
+    methods = METHODS_OF_KIND.get(dataset.kind, ())
+    if st.session_state.get(key) not in methods:
+        st.session_state[key] = methods[0] if methods else ""
+    if len(methods) > 1:
+        st.segmented_control(
+            "Learn from the pairs with",
+            methods,
+            key=key,
+            format_func=lambda name: RL_WORDS[name],
+            required=True,
+            persist_state="session",
+        )
+    chosen = str(st.session_state[key] or "")
+    if chosen:
+        st.caption(f"**{RL_WORDS[chosen]}.** {RL_NOTES[chosen]}")
+    return chosen
 
 
 def show_method(entry: ModelEntry | None) -> None:
@@ -183,7 +212,7 @@ def show_training(dataset: Dataset | None, gpus: int | None) -> None:
 def show_more(dataset: Dataset | None) -> None:
     """What mostly stays as it is."""
     with st.grid(2, min_column_width=FIELD_WIDTH):
-        if dataset is None or dataset.kind == "chat":
+        if dataset is None or dataset.kind in TEMPLATED:
             templates = tuple(dict.fromkeys([*TEMPLATES, draft_state.get("chat_template")]))
             _choice("Chat template", "chat_template", templates, TEMPLATE_WORDS)
         _number("Seed", "seed")
@@ -246,7 +275,8 @@ def help_text(name: str) -> str | None:
     return HELP.get(name) or plain(describe(name)) or None
 
 
-def _model_label(name: Any, models: Mapping[str, ModelEntry]) -> str:
+def model_label(name: Any, models: Mapping[str, ModelEntry]) -> str:
+    """The name in the catalogue with the size; another one as it stands."""
     entry = models.get(name)
     return f"{entry.name} ({parameters_text(entry.parameters)})" if entry else str(name)
 

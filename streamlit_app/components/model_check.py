@@ -1,5 +1,6 @@
 """What the daemon finds out about a base model: its kind, its size, how it writes a chat."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -27,7 +28,7 @@ def ask(base_model: str) -> dict[str, Any] | None:
         return {"ok": False, "reason": str(error)}
 
 
-def show(base_model: str, found: dict[str, Any] | None) -> None:
+def show(base_model: str, found: Mapping[str, Any] | None) -> None:
     """The answer, or that it is waited for; never holds up the page."""
     if found is None:
         _wait(base_model)
@@ -49,7 +50,7 @@ def _wait(base_model: str) -> None:
         st.caption(":material/hourglass: The model is checked as soon as the daemon runs.")
 
 
-def _show_found(found: dict[str, Any]) -> None:
+def _show_found(found: Mapping[str, Any]) -> None:
     template = "yes" if found.get("has_chat_template") else "no"
     facts = {
         "Architecture": found.get("architecture") or found.get("model_type") or UNKNOWN,

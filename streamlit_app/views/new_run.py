@@ -16,8 +16,15 @@ from core.spec.draft_steps import count_steps
 from core.spec.draft_write import to_yaml
 from core.spec.preset import list_presets
 from streamlit_app import draft_state, session
+from streamlit_app.audit_asking import Verdict
 from streamlit_app.code_words import marked
-from streamlit_app.components import draft_form, model_check, start_panel, waiting_panel
+from streamlit_app.components import (
+    audit_line,
+    draft_form,
+    model_check,
+    start_panel,
+    waiting_panel,
+)
 from streamlit_app.display import count_text, plain
 
 FORM, YAML = "Form", "YAML"
@@ -138,11 +145,12 @@ def show_form(models: Mapping[str, ModelEntry]) -> None:
         name_slot = st.container()
         draft_form.show_model(models)
         model = draft_state.get("base_model") or ""
+        found = model_check.ask(model) if model else None
         if model:
-            found = model_check.ask(model)
             adopt_template(found)
             model_check.show(model, found)
         dataset = draft_form.show_dataset(datasets)
+        verdict = audit_line.show(draft_state.read(), dataset, found) if dataset else None
         draft_form.show_method(models.get(model))
         draft_form.show_training(dataset, len(heartbeat.gpus) if heartbeat else None)
         with st.expander("More"):
@@ -150,10 +158,10 @@ def show_form(models: Mapping[str, ModelEntry]) -> None:
         with name_slot:
             draft_form.show_name(default_name(dataset))
     with result:
-        show_result(dataset, _why_no_dataset(datasets))
+        show_result(dataset, _why_no_dataset(datasets), verdict)
 
 
-def show_result(dataset: Dataset | None, why_none: str) -> None:
+def show_result(dataset: Dataset | None, why_none: str, verdict: Verdict | None) -> None:
     """The spec of the form, what it means, and the button; without a dataset, why not."""
     if dataset is None:
         start_panel.show_disabled(why_none)
@@ -169,10 +177,26 @@ def show_result(dataset: Dataset | None, why_none: str) -> None:
     count = count_steps(draft, dataset)
     steps = f"**{count_text(count)}** step" if count == 1 else f"**{count_text(count)}** steps"
     st.markdown(f"**{draft.effective_batch}** rows per step, about {steps}")
-    for doubt in find_doubts(draft, dataset):
+    for doubt in find_doubts(draft, _as_measured(dataset) if verdict else dataset):
         st.warning(plain(doubt))
-    start_panel.show(text, find_errors(draft, dataset))
+    show_warnings(verdict)
+    if verdict and verdict.warnings:
+        audit_line.show_link(dataset)
+    blockers = verdict.blockers if verdict else ()
+    start_panel.show(text, [*find_errors(draft, dataset), *blockers])
     st.code(text, language="yaml")
+
+
+def show_warnings(verdict: Verdict | None) -> None:
+    """What the audit found that does not keep the run from starting."""
+    for warning in verdict.warnings if verdict else ():
+        st.warning(marked(warning))
+
+
+def _as_measured(dataset: Dataset) -> Dataset:
+    """The dataset without its lengths in letters: once tokens are counted, nobody need guess."""
+    report = replace(dataset.report, longest_bytes=0, longest_characters=0)
+    return replace(dataset, report=report)
 
 
 def _why_no_dataset(datasets: Sequence[Dataset]) -> str:
@@ -195,7 +219,10 @@ def show_yaml() -> None:
         st.caption("Checked when you leave the field, or press Ctrl+Enter.")
     with result:
         text = st.session_state.get("new_yaml") or ""
-        start_panel.show(text)
+        spec, _ = start_panel.check(text)
+        verdict = audit_line.show_spec(spec) if spec else None
+        show_warnings(verdict)
+        start_panel.show(text, verdict.blockers if verdict else ())
         with st.container(horizontal=True):
             st.button("Put this into the form", icon=":material/edit_note:", on_click=fill_form)
             if text != st.session_state.get("new_text", ""):

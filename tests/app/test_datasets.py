@@ -1,27 +1,33 @@
-"""The page on which datasets are added, looked at and deleted."""
+"""The page on which datasets are looked at and managed."""
+
+import json
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.dataset.card import find_dataset, list_datasets
-from core.dataset.library import create_dataset
 from core.dataset.trash import list_trash
 from core.paths import Workspace
+from tests import adding
 from tests.app.conftest import Open, check, press
 from tests.app.furnished import Furnished
 
 QA = b"question,answer\n" + b"".join(b"What is %d?,It is %d.\n" % (n, n) for n in range(30))
+TABS = {
+    "rows": ":material/table_rows: Rows",
+    "learned": ":material/school: What is learned",
+    "manage": ":material/folder_managed: Manage",
+}
 
 
 @pytest.fixture
 def workspace(place: Furnished) -> Workspace:
+    place.beat()
     return place.workspace
 
 
-def add(workspace: Workspace, name: str = "facts", content: bytes = QA) -> None:
-    source = workspace.root / "source.csv"
-    source.write_bytes(content)
-    create_dataset(workspace, name, "source.csv", source)
+def add(workspace: Workspace, name: str = "facts", content: bytes = QA, **choices: object) -> None:
+    adding.add(workspace, "source.csv", content, name=name, **choices)
 
 
 def choose(page: AppTest, row: int) -> AppTest:
@@ -30,81 +36,106 @@ def choose(page: AppTest, row: int) -> AppTest:
     return check(page.run())
 
 
+def turn_to(page: AppTest, tab: str) -> AppTest:
+    page.session_state["dataset_tabs"] = TABS[tab]
+    return check(page.run())
+
+
 def texts(page: AppTest) -> str:
     return "\n".join(element.value for element in page.text)
+
+
+def facts(page: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def table_with(page: AppTest, column: str):
+    return next(table.value for table in page.dataframe if column in table.value)
 
 
 def test_an_empty_workspace_teaches_the_formats(workspace: Workspace, open_page: Open) -> None:
     page = open_page("datasets")
 
     examples = "\n".join(code.value for code in page.code)
-    for word in ("messages", "question,answer", "instruction"):
+    for word in ("messages", "question,answer", "instruction", "chosen"):
         assert word in examples
-    assert page.file_uploader
+    assert page.segmented_control(key="dataset_way").options[0] == "Upload"
 
 
-def test_an_upload_becomes_a_dataset_that_is_shown(workspace: Workspace, open_page: Open) -> None:
+def test_the_shelf_tells_what_each_dataset_holds(workspace: Workspace, open_page: Open) -> None:
+    add(workspace, content=QA + b"no answer,\n", validation=0.1)
+    add(workspace, "other", b"text\nSome words.\n", version_of="facts")
     page = open_page("datasets")
-    page.file_uploader[0].upload("My facts.csv", QA + b"no answer,\n")
-    page.run()
-    page.number_input(key="dataset_percent_0").set_value(10)
-    press(page, "Add dataset")
 
-    dataset = find_dataset(workspace, "my-facts")
-    assert dataset is not None
-    assert (dataset.rows, dataset.validation_rows) == (27, 3)
-    assert "30 rows" in page.success[0].value
-    bad = next(table.value for table in page.dataframe if "Reason" in table.value)
-    assert bad["Line"].tolist() == [32]
-    assert bad["Reason"].tolist() == ["`answer` is empty"]
-    assert "It is " in texts(page)
+    shelf = page.dataframe[0].value
+    assert shelf["Name"].tolist() == ["facts", "facts-v2"]
+    assert shelf["Version"].tolist() == ["", "v2"]
+    assert shelf["Rows"].tolist() == [27, 1]
+    assert shelf["Validation"].tolist() == [3, 0]
+    assert shelf["Left out"].tolist() == [1, 0]
+    assert shelf["Format"].tolist() == ["Question and answer \u00b7 chat", "Plain text"]
 
 
-def test_a_file_that_cannot_be_used_is_explained(workspace: Workspace, open_page: Open) -> None:
-    page = open_page("datasets")
-    page.file_uploader[0].upload("a.csv", b"x,y\n1,2\n")
-    page.run()
-    press(page, "Add dataset")
-
-    assert "the columns are `x`" in page.error[0].value
-    assert list_datasets(workspace) == []
-
-
-def test_the_same_file_is_offered_and_can_be_stored_again(
-    workspace: Workspace, open_page: Open
-) -> None:
+def test_a_link_opens_a_dataset_and_a_tab(workspace: Workspace, open_page: Open) -> None:
     add(workspace)
-    page = open_page("datasets")
-    page.file_uploader[0].upload("again.csv", QA)
-    page.run()
-    press(page, "Add dataset")
-    assert "`facts`" in page.warning[-1].value
-    assert len(list_datasets(workspace)) == 1
+    page = open_page("datasets", dataset="facts", tab="manage")
 
-    press(page, "Add dataset")
-    assert {one.name for one in list_datasets(workspace)} == {"facts", "again"}
+    assert page.subheader[0].value == "facts"
+    assert page.button(key="dataset-rename")
+    assert page.query_params["dataset"] == "facts"
+    assert "tab" not in page.query_params
 
 
-def test_a_file_on_this_machine_is_registered_only_from_allowed_folders(
+def test_a_link_to_a_dataset_that_is_gone_says_so(workspace: Workspace, open_page: Open) -> None:
+    page = open_page("datasets", dataset="<b>gone</b>")
+
+    assert "There is no dataset" in page.warning[0].value
+    assert "<b>" not in page.warning[0].value
+
+
+def test_the_overview_has_numbers_columns_and_what_was_left_out(
     workspace: Workspace, open_page: Open
 ) -> None:
-    (workspace.root / "rows.csv").write_bytes(QA)
-    page = open_page("datasets")
-    page.segmented_control(key="dataset_way").set_value("File on this machine").run()
-    page.text_input(key="dataset_path_0").set_value("/etc/hosts.csv").run()
-    press(page, "Add dataset")
-    assert "none of the allowed folders" in page.error[0].value
+    rows = b"".join(b"Q%d?,A%d.,note\n" % (n, n) for n in range(20))
+    content = b"question,answer,source\n" + rows + b"Q1?,A1.,again\nq1?,a1. ,again\nno answer,,x\n"
+    add(workspace, content=content, validation=0.2, seed=7, system_prompt="Be kind.")
+    page = choose(open_page("datasets"), 0)
 
-    page.text_input(key="dataset_path_0").set_value("rows.csv").run()
-    press(page, "Add dataset")
-    assert find_dataset(workspace, "rows")
+    told = "\n".join(element.value for element in page.markdown)
+    assert facts(page)["Rows left out"] == "1"
+    assert facts(page)["Longest row (letters)"] == "18"
+    assert "seed 7" in told
+    assert "1 row to the letter, 1 more but for case and spaces" in told
+    assert "**Left out columns:** source" in told
+    assert "Be kind." in texts(page)
+    columns = table_with(page, "Used as").set_index("Column")
+    assert columns.loc["question", "Used as"] == "Question"
+    assert columns.loc["source", "Used as"] == "left out"
+    assert columns.loc["answer", "Empty"] == 1
+    bad = table_with(page, "Reason")
+    assert bad["Line"].tolist() == [24]
+    assert bad["Reason"].tolist() == ["`answer` is empty"]
+    assert page.get("plotly_chart")
+
+
+def test_bad_rows_are_shown_a_page_at_a_time(workspace: Workspace, open_page: Open) -> None:
+    add(workspace, content=QA + b"no answer,\n" * 130)
+    page = choose(open_page("datasets"), 0)
+    assert len(table_with(page, "Reason")) == 50
+    page.session_state["bad-rows facts-page"] = 3
+    check(page.run())
+
+    assert table_with(page, "Reason")["Line"].tolist() == list(range(132, 162))
 
 
 def test_rows_are_shown_as_text_whatever_stands_in_them(
     workspace: Workspace, open_page: Open
 ) -> None:
-    add(workspace, content=b"question,answer\n<script>alert(1)</script>,**bold** :smile:\n")
+    evil = b"question,answer,<script>x</script>\n<script>alert(1)</script>,**bold** :smile:,x\n"
+    add(workspace, content=evil)
     page = choose(open_page("datasets"), 0)
+    assert not any("<script>" in element.value for element in page.markdown)
+    turn_to(page, "rows")
 
     assert "<script>alert(1)</script>" in texts(page)
     assert "**bold** :smile:" in texts(page)
@@ -113,18 +144,55 @@ def test_rows_are_shown_as_text_whatever_stands_in_them(
 
 def test_other_rows_can_be_asked_for(workspace: Workspace, open_page: Open) -> None:
     add(workspace)
-    page = choose(open_page("datasets"), 0)
+    page = turn_to(choose(open_page("datasets"), 0), "rows")
     before = texts(page)
     press(page, "Others")
 
     assert texts(page) != before
 
 
+def test_the_table_is_paged_searched_and_opens_a_row(workspace: Workspace, open_page: Open) -> None:
+    many = b"question,answer\n" + b"".join(b"Is it %d?,It is %d.\n" % (n, n) for n in range(120))
+    add(workspace, content=many)
+    page = turn_to(choose(open_page("datasets"), 0), "rows")
+    page.segmented_control(key="rows_way").set_value("As a table").run()
+    table = table_with(page, "Question")
+    assert table["Line"].tolist() == list(range(1, 51))
+    assert table["Answer"][0] == "It is 0."
+
+    page.text_input(key="rows_search facts").set_value("IS IT 7?").run()
+    assert table_with(page, "Question")["Line"].tolist() == [8]
+    train = workspace.dataset("facts").train
+    key = f"found facts {train.name} IS IT 7? 8"
+    page.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    check(page.run())
+    assert "It is 7." in texts(page)
+
+    page.text_input(key="rows_search facts").set_value("nowhere").run()
+    assert any("No row holds" in caption.value for caption in page.caption)
+
+
+def test_pairs_are_shown_side_by_side_and_labels_with_a_thumb(
+    workspace: Workspace, open_page: Open
+) -> None:
+    pair = {"prompt": "Say hello", "chosen": "Hello!", "rejected": "What?"}
+    adding.add(workspace, "pairs.jsonl", json.dumps(pair).encode())
+    label = {"prompt": "Say hello", "completion": "Hello!", "label": True}
+    adding.add(workspace, "thumbs.jsonl", json.dumps(label).encode())
+    page = turn_to(open_page("datasets", dataset="pairs"), "rows")
+    captions = "\n".join(caption.value for caption in page.caption)
+    assert "Better answer" in captions and "Worse answer" in captions
+    assert "What?" in texts(page)
+
+    page = turn_to(open_page("datasets", dataset="thumbs"), "rows")
+    assert any("Good answer" in element.value for element in page.markdown)
+
+
 def test_a_deleted_dataset_can_be_brought_back_at_once(
     workspace: Workspace, open_page: Open
 ) -> None:
     add(workspace)
-    page = choose(open_page("datasets"), 0)
+    page = turn_to(choose(open_page("datasets"), 0), "manage")
     page.button(key="dataset-delete").click().run()
     page.button(key="dataset-really").click().run()
     check(page)
@@ -142,7 +210,7 @@ def test_a_dataset_in_use_is_not_deleted_and_the_run_is_named(
     add(workspace)
     workspace.queue.mkdir(parents=True)
     (workspace.queue / "busy.yaml").write_text("datasets: [{path: ./uploads/facts/train.jsonl}]")
-    page = choose(open_page("datasets"), 0)
+    page = turn_to(choose(open_page("datasets"), 0), "manage")
     page.button(key="dataset-delete").click().run()
     page.button(key="dataset-really").click().run()
 
@@ -181,18 +249,49 @@ def test_a_click_means_the_dataset_that_was_shown_when_another_has_come_since(
     assert page.subheader[0].value == "b\\-first"
 
 
-def test_that_a_file_is_here_already_is_not_said_of_the_next_file(
+def test_a_dataset_gets_another_name(workspace: Workspace, open_page: Open) -> None:
+    add(workspace)
+    page = turn_to(choose(open_page("datasets"), 0), "manage")
+    page.text_input(key="rename facts").set_value("Better Facts").run()
+    page.button(key="dataset-rename").click().run()
+    check(page)
+
+    assert [one.name for one in list_datasets(workspace)] == ["better-facts"]
+    assert page.subheader[0].value == r"better\-facts"
+
+
+def test_a_new_version_is_begun_from_the_dataset(workspace: Workspace, open_page: Open) -> None:
+    add(workspace)
+    page = turn_to(choose(open_page("datasets"), 0), "manage")
+    page.button(key="dataset-version").click().run()
+
+    assert any("new version of facts" in info.value for info in page.info)
+
+
+def test_rows_can_be_taken_along_in_formats_that_fit(workspace: Workspace, open_page: Open) -> None:
+    add(workspace)
+    page = turn_to(choose(open_page("datasets"), 0), "manage")
+    formats = page.selectbox(key="export facts")
+    assert "Alpaca (.jsonl)" in formats.options
+    formats.set_value("alpaca.jsonl").run()
+
+    assert [button.proto.label for button in page.get("download_button")][-1] == "Download"
+
+
+def test_a_format_that_one_row_does_not_fit_into_is_refused_by_its_line(
     workspace: Workspace, open_page: Open
 ) -> None:
-    add(workspace)
-    page = open_page("datasets")
-    page.file_uploader[0].upload("again.csv", QA)
-    page.run()
-    press(page, "Add dataset")
-    page.file_uploader[0].upload("again.csv", QA + b"one,more\n")
-    check(page.run())
+    turns = [("user", "a"), ("assistant", "b")]
+    rows = [turns, turns * 2]
+    lines = [
+        json.dumps({"messages": [{"role": role, "content": text} for role, text in row]})
+        for row in rows
+    ]
+    adding.add(workspace, "chats.jsonl", "\n".join(lines).encode())
+    page = turn_to(open_page("datasets", dataset="chats"), "manage")
+    page.selectbox(key="export chats").set_value("alpaca.jsonl").run()
 
-    assert not [warning for warning in page.warning if "`facts`" in warning.value]
+    assert "line 2" in page.warning[0].value.lower()
 
 
 def test_a_huge_file_is_named_instead_of_offered(
@@ -200,7 +299,7 @@ def test_a_huge_file_is_named_instead_of_offered(
 ) -> None:
     add(workspace)
     monkeypatch.setattr("streamlit_app.components.download.MAX_BYTES", 10)
-    page = choose(open_page("datasets"), 0)
+    page = turn_to(choose(open_page("datasets"), 0), "manage")
 
     assert any("uploads/facts/original" in plain.value.replace("\\", "") for plain in page.caption)
     assert not page.get("download_button")

@@ -1,28 +1,23 @@
 """The main path as a person clicks it: New run to a finished run, then a question to it."""
 
-import os
 import re
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from core.paths import CODE_ROOT, Workspace
 from core.run.phase import FINISHED, Verb
 from core.run.store import Run, Store
 from streamlit_app.guard import UNEXPECTED
 from streamlit_app.resumes import Resumes
-from tests.real import copy_starter, daemon, environment, wait_for
+from tests.e2e.browsing import PATIENCE_MS, app, browser_page, choose
+from tests.real import copy_starter, daemon, wait_for
 from tests.supervision import phase, the_run
-from trainer.keeper import find_free_port
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_MS = 20_000
 TRAINING_MS = 180_000
 
 
@@ -36,51 +31,14 @@ def workspace(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def address(workspace: Workspace) -> Iterator[str]:
-    port = find_free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app/asgi.py"]
-    with (
-        (workspace.runs / "app.log").open("ab") as log,
-        subprocess.Popen(
-            [*command, "--server.port", str(port)],
-            cwd=CODE_ROOT,
-            env=environment(workspace.root),
-            stdout=log,
-            stderr=log,
-        ) as app,
-    ):
-        address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{address}/_stcore/health"))
+    with app(workspace) as address:
         yield address
-        app.terminate()
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
+    with browser_page() as page:
         yield page
-        browser.close()
-
-
-def answers(url: str) -> bool:
-    try:
-        return urllib.request.urlopen(url, timeout=2).status == 200
-    except OSError:
-        return False
-
-
-def choose(page: Page, label: str, text: str) -> None:
-    """Type into a select box and take what it offers."""
-    box = page.get_by_role("combobox", name=label)
-    box.click()
-    box.fill(text)
-    page.get_by_role("option", name=text).first.click()
 
 
 def badge(page: Page, phase: str) -> Locator:
@@ -152,19 +110,6 @@ def test_no_page_scrolls_sideways_or_shows_an_exception(
         expect(page.get_by_test_id("stException")).to_have_count(0)
         expect(page.get_by_text(UNEXPECTED)).to_have_count(0)
     page.set_viewport_size({"width": 1280, "height": 900})
-
-
-def test_a_dataset_is_uploaded_and_ready_to_train(
-    page: Page, address: str, workspace: Workspace, tmp_path: Path
-) -> None:
-    table = tmp_path / "colours.csv"
-    table.write_text("question,answer\n" + "".join(f"Q{n}?,A{n}\n" for n in range(30)))
-    page.goto(f"{address}/datasets")
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(table)
-    page.get_by_role("button", name="Add dataset").click()
-    expect(page.get_by_text("Added colours with 30 rows.")).to_be_visible()
-    wait_for(lambda: workspace.dataset("colours").train.exists())
-    assert len(workspace.dataset("colours").train.read_text().splitlines()) == 30
 
 
 def train(workspace: Workspace, name: str) -> Run:

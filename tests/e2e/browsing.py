@@ -1,0 +1,67 @@
+"""The app in a real browser."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from core.paths import CODE_ROOT, Workspace
+from tests.real import environment, wait_for
+from trainer.keeper import find_free_port
+
+PATIENCE_MS = 20_000
+
+
+@contextmanager
+def app(workspace: Workspace) -> Iterator[str]:
+    """The app as a server of its own; its address."""
+    port = find_free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app/asgi.py"]
+    with (
+        (workspace.runs / "app.log").open("ab") as log,
+        subprocess.Popen(
+            [*command, "--server.port", str(port)],
+            cwd=CODE_ROOT,
+            env=environment(workspace.root),
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(f"{address}/_stcore/health"))
+        yield address
+        process.terminate()
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """A page of a browser of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield page
+        browser.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        return urllib.request.urlopen(url, timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def choose(page: Page, label: str, text: str) -> None:
+    """Type into a select box and take what it offers."""
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    box.fill(text)
+    page.get_by_role("option", name=text).first.click()
