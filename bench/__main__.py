@@ -1,4 +1,4 @@
-"""`make bench`: how soon trainings start and end, and what the supervisor itself takes.
+"""`make bench`: how soon trainings start and end, what the supervisor takes, how fast data comes.
 
 The seconds depend on the machine and on what else it does: measure where nothing else runs. The
 load (waiting processes, as `uptime` tells it) before and after is printed with the numbers.
@@ -10,11 +10,12 @@ import tempfile
 from pathlib import Path
 
 from bench.between import measure_between
+from bench.data_import import measure_import
 from bench.starts import measure_starts
 from bench.supervisor import Sizes, measure_supervisor
 from bench.whole import measure_whole
 
-PARTS = ("starts", "whole", "between", "supervisor")
+PARTS = ("starts", "whole", "between", "supervisor", "import")
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--drops", type=int, default=60, help="specs dropped one after another")
     parser.add_argument("--flood", type=int, default=1000, help="specs dropped at once")
     parser.add_argument("--idle-s", type=float, default=60, help="seconds of an idle daemon")
+    parser.add_argument("--import-mb", type=int, default=1000, help="size of the imported file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         load, root = os.getloadavg()[0], Path(folder)
@@ -44,6 +46,8 @@ def measure(part: str, folder: Path, given: argparse.Namespace) -> str:
         return measure_whole(folder, given.rounds, given.whole_steps)
     if part == "between":
         return measure_between(folder, given.rounds, given.steps)
+    if part == "import":
+        return measure_import(folder, given.rounds, given.import_mb)
     sizes = Sizes(given.finished, given.drops, given.flood, given.idle_s)
     return measure_supervisor(folder, sizes)
 
