@@ -20,7 +20,7 @@ setup-dev:
 
 test: setup-dev ## All tests (ARGS="-m 'not slow' tests/core" chooses)
 	@scripts/install-chromium.sh
-	$(PYTHON) -P -m pytest $(ARGS)
+	$(PYTHON) -P -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: setup-dev ## Format, lint, types, import contracts: looks only
 	$(RUFF) format --check .
