@@ -1,0 +1,1 @@
+"""What a model will learn from its data: asking, the answer, and what follows from it."""
