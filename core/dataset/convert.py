@@ -45,6 +45,8 @@ ROLES: Mapping[str, str] = {
 }
 LONGEST_NUMBER = 2**63
 """From here on orjson rounds whole numbers."""
+MAX_LEFT_OUT = 200
+"""So many keys of turns are named; a hostile file may have a new one in every row."""
 TURN_KEYS = frozenset({"role", "from", "content", "value", "weight"})
 
 Turn = dict[str, str]
@@ -201,7 +203,7 @@ class Converter:
             content = _content_text(content, number)
         if role == "assistant":
             _check_answer(turn, content, number)
-        if len(turn) > 2:
+        if len(turn) > 2 and len(self.left_out) < MAX_LEFT_OUT:
             self.left_out.update(map(str, turn.keys() - TURN_KEYS))
         return {"role": role, "content": content}
 

@@ -137,10 +137,10 @@ def recognise_rows(rows: Iterable[Any]) -> Recognition | None:
     if not known:
         return None
     ((name, count),) = Counter(found.form.name for found in known).most_common(1)
-    # The row that fills the most parts shows best what the columns are for.
+    # The surest row that fills the most parts shows best what the columns are for.
     best = max(
         (found for found in known if found.form.name == name),
-        key=lambda found: len(found.form.mapping),
+        key=lambda found: (found.confidence, len(found.form.mapping)),
     )
     return Recognition(best.form, best.confidence * count / len(looked))
 

@@ -124,24 +124,20 @@ def _write_validation(
     written: Written, validation: Source, paths: DatasetPaths, choices: Choices, watch: Watch
 ) -> tuple[int, int]:
     """Write the second file's rows, but for those that say what a row to train on says."""
-    choices = replace(choices, form=written.form)
-    held = write_rows(validation, paths.rows, choices, watch)
-    trained = frozenset(written.rows.keys)
-    kept = leaked = 0
+    held = write_rows(validation, paths.rows, replace(choices, form=written.form), watch)
+    leaked = held.rows.also_in(written.rows)
     with paths.rows.open("rb") as rows, paths.validation.open("wb") as target:
-        for line, key in zip(rows, held.rows.keys, strict=True):
-            if key in trained:
-                leaked += 1
-            else:
-                kept += 1
-                target.write(line)
+        target.writelines(
+            line for line, is_leaked in zip(rows, leaked, strict=True) if not is_leaked
+        )
     paths.rows.unlink()
-    if not kept:
+    if all(leaked):
         raise DatasetError(
             f"every row of {show(validation.file_name)} stands among the rows to train on too. "
             "Choose another file for validation"
         )
-    return kept, leaked
+    written.rows.take_bad_rows(held.rows, show(validation.file_name))
+    return len(leaked) - sum(leaked), sum(leaked)
 
 
 def _write_bad_rows(tally: RowTally, paths: DatasetPaths) -> None:

@@ -81,6 +81,17 @@ class RowTally:
         self.longest = _pick(max, self.longest, later.longest, lines)
         self.shortest = _pick(min, self.shortest, later.shortest, lines)
 
+    def take_bad_rows(self, other: "RowTally", file_name: str) -> None:
+        """Take over the bad rows of another file, each told with its name."""
+        for row in other.bad[: MAX_BAD_KEPT - len(self.bad)]:
+            self.bad.append(replace(row, reason=f"{file_name}: {row.reason}"))
+        self.bad_rows += other.bad_rows
+
+    def also_in(self, other: "RowTally") -> list[bool]:
+        """For each row whether the other has one with the same key."""
+        found: list[bool] = np.isin(_numbers(self.keys), _numbers(other.keys)).tolist()
+        return found
+
     def median(self) -> int:
         """The length that half of the rows stay below."""
         return int(np.median(_numbers(self._lengths))) if self._lengths else 0

@@ -2,12 +2,15 @@
 
 import itertools
 import os
+import pickle
 import shutil
+import threading
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -46,6 +49,11 @@ class Part:
     end: int
     target: Path
 
+    @property
+    def counts(self) -> Path:
+        """Where its process leaves what it counted."""
+        return self.target.with_name(f"{self.target.name}.counts")
+
 
 class StoppedError(Exception):
     """Nobody wants the rows any more."""
@@ -74,11 +82,12 @@ def write_side_by_side(
         except BaseException:
             told[FIELDS * parts] = 1
             raise
-        writers = [future.result() for future in futures]
     _join(work, target)
-    whole = writers[0]
-    for part, writer in zip(work[1:], writers[1:], strict=True):
-        whole.merge(writer, count_lines(path, part.begin))
+    whole, lines = _take(work[0])
+    for part in work[1:]:
+        writer, count = _take(part)
+        whole.merge(writer, lines)
+        lines += count
     return whole
 
 
@@ -86,20 +95,12 @@ def split_file(path: Path, target: Path, parts: int) -> list[Part]:
     """The file in parts of about the same size, none of which cuts a line."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        borders = [0, *(_next_line(file, size * at // parts) for at in range(1, parts)), size]
+        begin = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+        borders = [begin, *(_next_line(file, size * at // parts) for at in range(1, parts)), size]
     return [
         Part(number, path, begin, max(begin, end), target.with_name(f"{target.name}.{number}"))
         for number, (begin, end) in enumerate(itertools.pairwise(borders))
     ]
-
-
-def count_lines(path: Path, end: int) -> int:
-    """The lines before that byte."""
-    count = 0
-    with path.open("rb") as file:
-        while chunk := file.read(min(BUFFER_BYTES, end - file.tell())):
-            count += chunk.count(b"\n")
-    return count
 
 
 def _next_line(file: BinaryIO, at: int) -> int:
@@ -112,19 +113,39 @@ def _next_line(file: BinaryIO, at: int) -> int:
 def _begin(told: Any, parts: int) -> None:
     global _told, _stop_at
     _told, _stop_at = told, FIELDS * parts
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _write_part(part: Part, form: Format, choices: Choices) -> RowWriter:
+def _end_with_parent() -> None:
+    """A process that was killed could tell nobody to stop."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _write_part(part: Part, form: Format, choices: Choices) -> None:
     writer = RowWriter(form, choices)
     with (
         part.path.open("rb", BUFFER_BYTES) as file,
         part.target.open("wb", BUFFER_BYTES) as target,
     ):
         file.seek(part.begin)
-        lines = read_json_lines(_Lines(file, part.end))
-        writer.write(_telling(lines, part, file, writer), target)
+        lines = _Lines(file, part.end)
+        writer.write(_telling(read_json_lines(lines), part, file, writer), target)
         _tell(part, part.end, writer)
-    return writer
+    # Not through the pool's pipe: a process that is killed in the middle of so much would leave
+    # the reader waiting for the rest.
+    with part.counts.open("wb") as counts:
+        pickle.dump((writer, lines.count), counts)
+
+
+def _take(part: Part) -> tuple[RowWriter, int]:
+    """What was counted in a part, and its lines."""
+    with part.counts.open("rb") as counts:
+        found: tuple[RowWriter, int] = pickle.load(counts)
+    part.counts.unlink()
+    return found
 
 
 class _Lines:
@@ -132,6 +153,7 @@ class _Lines:
 
     def __init__(self, file: BinaryIO, end: int) -> None:
         self._file, self._left = file, end - file.tell()
+        self.count = 0
 
     def read(self, size: int) -> bytes:
         return b""
@@ -139,6 +161,7 @@ class _Lines:
     def readline(self, limit: int) -> bytes:
         line = self._file.readline(min(limit, self._left))
         self._left -= len(line)
+        self.count += line.endswith(b"\n")
         return line
 
 
@@ -161,7 +184,7 @@ def _tell(part: Part, at: int, writer: RowWriter) -> None:
 
 
 def _watch_over(
-    futures: Sequence[Future[RowWriter]], told: Any, parts: int, total: int, watch: Watch
+    futures: Sequence[Future[None]], told: Any, parts: int, total: int, watch: Watch
 ) -> None:
     """Tell how far all are together until the last is done, or one has failed."""
     sum_of = partial(_sum, told, parts)

@@ -3,6 +3,7 @@
 import errno
 import json
 import tracemalloc
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -295,13 +296,13 @@ def test_any_bytes_are_a_dataset_or_a_sentence(
             assert dataset.rows == len(rows_of(dataset)) > 0
 
 
-@pytest.mark.parametrize("end", [b"\n", b""])
+@pytest.mark.parametrize(("begin", "end"), [(b"", b"\n"), (BOM_UTF8, b"")])
 def test_parts_that_are_converted_side_by_side_are_one_file(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, end: bytes
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, begin: bytes, end: bytes
 ) -> None:
     lines = [b'{"text": "row %d"}' % number for number in range(2000)]
     lines[1700:1702] = [b"{broken", b'{"text": "the longest of all rows"}']
-    content = b"\n".join(lines) + end
+    content = begin + b"\n".join(lines) + end
     whole = add(workspace, "a.jsonl", content)
     monkeypatch.setattr(write_rows, "can_share", lambda path: 3)
     parts = add(workspace, "b.jsonl", content, allow_same_content=True)
@@ -310,3 +311,10 @@ def test_parts_that_are_converted_side_by_side_are_one_file(
     assert parts.report == whole.report
     assert parts.report.bad[0].line == 1701
     assert not list(parts.paths.folder.glob("rows*"))
+
+
+def test_keys_of_turns_are_named_up_to_a_number(workspace: Workspace) -> None:
+    turn = '{"messages": [{"role": "assistant", "content": "a", "key %d": 1}]}\n'
+    dataset = add(workspace, "a.jsonl", "".join(turn % n for n in range(500)).encode())
+    assert 1 < len(dataset.report.left_out) <= 201
+    assert find_dataset(workspace, "a") == dataset

@@ -71,12 +71,14 @@ def test_a_part_that_cannot_be_is_refused(workspace: Workspace, validation: floa
 
 def test_a_second_file_is_the_validation_without_what_is_trained_on(workspace: Workspace) -> None:
     second = workspace.root / "second.csv"
-    second.write_bytes(b"text\nROW 1\nother\nmore\n")
+    second.write_bytes(b"text\nROW 1\nother\nmore\nbad,row\n")
     rows = b'{"text": "row 1"}\n{"text": "row 2"}\n'
     source = Source(second, second.name)
     dataset = add(workspace, "a.jsonl", rows, validation_source=source)
 
     assert (dataset.rows, dataset.validation_rows, dataset.report.leaked_rows) == (2, 2, 1)
+    assert dataset.report.bad_rows == 1
+    assert dataset.report.bad[0].reason.startswith("second.csv: 2 cells")
     assert b"ROW" not in dataset.paths.validation.read_bytes()
     with pytest.raises(DatasetError, match=r"every row of second\.csv stands among the rows"):
         second.write_bytes(b"text\nrow 2\n")
