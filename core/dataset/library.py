@@ -69,7 +69,7 @@ def next_version(workspace: Workspace, name: str) -> str:
     stem, number = first_name(dataset), 2
     while workspace.dataset(f"{stem}-v{number}").folder.exists():
         number += 1
-    return free_name(workspace, f"{stem}-v{number}")
+    return f"{stem}-v{number}"
 
 
 def list_versions(workspace: Workspace, name: str) -> list[Dataset]:

@@ -1,12 +1,13 @@
 """Paging through and searching the rows of a dataset, however large its file is."""
 
 import re
+import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -14,6 +15,7 @@ from core.files import parse_json_lines, stamp
 
 CHUNK_BYTES = 16 * 1024 * 1024
 MAX_FOUND = 1000
+SEARCH_BUDGET_S = 10.0
 MAX_LINE_BYTES = 1024 * 1024
 """A longer row is not shown in a table."""
 
@@ -48,15 +50,28 @@ def read_page(path: Path, first_line: int, count: int) -> list[TableRow]:
         file.seek(chunk * CHUNK_BYTES)
         number = lines_before[chunk] + 1
         # The chunk may begin in the middle of a line, but of an earlier one than is looked for.
-        while number < first_line and file.readline():
+        while number < first_line and _read_line(file):
             number += 1
-        return [
-            row for at in range(count) if (row := _to_row(file.readline(), number + at)) is not None
-        ]
+        rows = [_to_row(_read_line(file), number + at) for at in range(count)]
+    return [row for row in rows if row is not None]
 
 
-def search(path: Path, words: str, limit: int = MAX_FOUND) -> Found:
-    """The first rows that hold the words, whatever the case of their Latin letters."""
+def _read_line(file: BinaryIO) -> bytes:
+    """The next line, or the beginning of a very long one."""
+    line = piece = file.readline(MAX_LINE_BYTES)
+    while piece and not piece.endswith(b"\n"):
+        piece = file.readline(MAX_LINE_BYTES)
+    return line
+
+
+def search(
+    path: Path, words: str, limit: int = MAX_FOUND, budget_s: float = SEARCH_BUDGET_S
+) -> Found:
+    """The first rows that hold the words, whatever the case of their Latin letters.
+
+    As many as are found in about `budget_s` seconds.
+    """
+    give_up_at = time.monotonic() + budget_s
     # As the words stand in the file: quotes and line breaks are escaped there.
     needle = orjson.dumps(words.encode("utf-8", "replace").decode())[1:-1]
     if not needle:
@@ -69,6 +84,8 @@ def search(path: Path, words: str, limit: int = MAX_FOUND) -> Found:
                 rows.append(row)
             if len(rows) >= limit:
                 return Found(rows, False)
+        if time.monotonic() > give_up_at:
+            return Found(rows, False)
     return Found(rows, True)
 
 
@@ -80,11 +97,12 @@ def _read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     line, rest = 1, b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            whole, _, rest_of = (rest + chunk).rpartition(b"\n")
-            if whole or rest_of != rest + chunk:
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
+            if end:
                 yield line, whole
                 line += whole.count(b"\n") + 1
-            rest = rest_of
+            # Of a very long line the beginning is enough.
+            rest = rest[:MAX_LINE_BYTES]
     if rest:
         yield line, rest
 

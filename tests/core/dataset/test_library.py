@@ -87,3 +87,10 @@ def test_a_dropped_spec_keeps_its_dataset_from_being_renamed(workspace: Workspac
 def test_the_inbox_is_no_dataset(workspace: Workspace) -> None:
     with pytest.raises(DatasetError, match="needs a name"):
         add(workspace, "inbox.csv", QA)
+
+
+def test_a_version_of_a_long_name_keeps_its_number(workspace: Workspace) -> None:
+    name = "a" * 48
+    add(workspace, "a.csv", QA, name=name)
+    assert add(workspace, "a.jsonl", CHAT, version_of=name).name == f"{name}-v2"
+    assert len(list_versions(workspace, name)) == 2

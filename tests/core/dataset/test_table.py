@@ -52,3 +52,19 @@ def test_quotes_and_line_breaks_are_found_as_they_were_written(tmp_path: Path) -
     path.write_bytes(b'{"text":"a \\"quoted\\"\\nword (x+)"}\n{"text":"other"}\n')
     for words in ('"quoted"', 'ed"\nword', "(x+)"):
         assert [row.line for row in table.search(path, words).rows] == [1]
+
+
+def test_a_line_longer_than_is_shown_keeps_the_others_in_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(table, "MAX_LINE_BYTES", 32)
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": "one"}\n{"a": "' + 500 * "x" + '"}\n{"a": "three"}\n')
+    assert [row.line for row in table.read_page(path, 1, 5)] == [1, 2, 3]
+    assert table.read_page(path, 3, 1)[0].value == {"a": "three"}
+    assert [row.line for row in table.search(path, "three").rows] == [3]
+
+
+def test_a_search_that_takes_too_long_ends_with_what_it_found(rows: Path) -> None:
+    assert table.search(rows, "nowhere", budget_s=-1).is_all is False
