@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from core.audit.request import MAX_REQUEST_BYTES
 from core.clock import now_text
 from core.errors import SpecError
 from core.files import read_untrusted, save_json
 from core.paths import Workspace
 from core.safe_yaml import load_yaml_mapping
-from daemon.errands import Errand, Errands, oldest
+from daemon.errands import Errand, Errands, newest
 
 TIMEOUT_S = 600.0
-MAX_REQUEST_BYTES = 1024 * 1024
 KEY = re.compile(r"[0-9a-f]{16,64}")
 
 
@@ -33,8 +33,8 @@ class Audits(Errands):
         super().__init__(workspace, python, env, timeout_s, monotonic)
 
     def find_next(self) -> Path | None:
-        """The request that has waited longest."""
-        return oldest(self._workspace.audits.glob("*.yaml"))
+        """The latest request: a form makes one at every change, and its last one is looked at."""
+        return newest(self._workspace.audits.glob("*.yaml"))
 
     def read(self, request: Path) -> Errand:
         """The audit that is asked for. Raises RecordError or SpecError for no honest request."""

@@ -176,6 +176,16 @@ class Errands(ABC):
 
 def oldest(requests: Iterable[Path]) -> Path | None:
     """The request that has waited longest; only plain files that are not hidden are any."""
+    return next(iter(in_order(requests)), None)
+
+
+def newest(requests: Iterable[Path]) -> Path | None:
+    """The request that was made last: somebody still looks at what it is about."""
+    return next(reversed(in_order(requests)), None)
+
+
+def in_order(requests: Iterable[Path]) -> list[Path]:
+    """The requests, the oldest first."""
     waiting: list[tuple[int, Path]] = []
     for path in requests:
         try:
@@ -184,7 +194,7 @@ def oldest(requests: Iterable[Path]) -> Path | None:
             continue
         if stat.S_ISREG(info.st_mode) and not path.name.startswith("."):
             waiting.append((info.st_mtime_ns, path))
-    return min(waiting)[1] if waiting else None
+    return [path for _, path in sorted(waiting)]
 
 
 def _name(signum: int) -> str:

@@ -12,6 +12,7 @@ MIN_SAMPLE_LEN = 2
 """Axolotl leaves out rows of fewer tokens unless told otherwise."""
 
 PACKING_ATTENTION = ("flash", "flex", "xformers", "sage")
+ATTENTION_KEYS = tuple(f"{name}_attention" for name in PACKING_ATTENTION)
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def _has_real_batches(config: dict[str, Any]) -> bool:
     if told is not None:
         return bool(told)
     named = str(config.get("attn_implementation") or "")
-    keys = ("flash_attention", "flex_attention", "xformers_attention", "sage_attention")
-    return not (named.startswith(PACKING_ATTENTION) or any(config.get(key) for key in keys))
+    is_told = any(config.get(key) for key in ATTENTION_KEYS)
+    return not (named.startswith(PACKING_ATTENTION) or is_told)
 
 
 def _validation(config: dict[str, Any]) -> float:

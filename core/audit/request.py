@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from core.audit.plan import ATTENTION_KEYS
 from core.audit.result import Audit, from_record
 from core.errors import RecordError
 from core.files import load_json, stamp, write_whole
@@ -19,7 +20,7 @@ from core.safe_yaml import dump_yaml
 from core.spec.prepared import IRRELEVANT_KEYS, TOKENIZER_FILES
 from core.spec.sources import is_local, local_data_files, resolve
 
-VERSION = 1
+VERSION = 2
 """Counts up when an older answer would not be understood, or would be wrong."""
 
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -66,7 +67,7 @@ LATER_PREFIXES = (
     "use_",
     "wandb_",
 )
-ADAPTER_KEYS = ("adapter", "lora_modules_to_save")
+ADAPTER_KEYS = ("adapter", "load_in_4bit", "load_in_8bit", "lora_modules_to_save")
 """Matter where special tokens are changed: Axolotl refuses some adapters then."""
 
 
@@ -77,7 +78,7 @@ def request_audit(workspace: Workspace, config: dict[str, Any]) -> str:
     """
     key = audit_key(config, workspace.root)
     request = request_path(workspace, key)
-    if not request.exists() and read_audit(workspace, key) is None:
+    if not request.exists() and not answer_path(workspace, key).exists():
         workspace.audits.mkdir(parents=True, exist_ok=True)
         write_whole(request, dump_yaml({"config": asked_keys(config)}))
     return key
@@ -127,7 +128,8 @@ def asked_keys(config: dict[str, Any]) -> dict[str, Any]:
     keys = {name for name, _ in _matters(config)}
     keys |= {"sequence_len", "seed", "sample_packing", "micro_batch_size"}
     keys |= {name for name in config if name.startswith("sample_packing_")}
-    keys |= {"multipack_real_batches", "flash_attention", "attn_implementation"}
+    keys |= {"multipack_real_batches", "attn_implementation"}
+    keys |= {"excess_length_strategy", "min_sample_len", *ATTENTION_KEYS}
     return {name: value for name, value in config.items() if name in keys}
 
 

@@ -97,6 +97,9 @@ class Packing:
     capacity: int
     tokens: int
     packs: int
+    strategy: str = "drop"
+    min_sample_len: int = 2
+    bin_size: int = 200
 
 
 @dataclass(frozen=True)

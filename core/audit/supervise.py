@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.audit.cut import Kept, keep
 from core.audit.plan import Plan
-from core.audit.result import Audit
+from core.audit.result import Audit, Packing
 
 MAX_PACKED_TO_ESTIMATE = 2000
 
@@ -98,11 +98,7 @@ def _count_packs(audit: Audit, plan: Plan, kept: Kept, share: float) -> tuple[in
     Axolotl's own count where the audit has it for this limit, else from how full packs are.
     """
     found = audit.packing
-    is_same = found is not None and (found.sequence_len, found.capacity) == (
-        plan.sequence_len,
-        plan.capacity,
-    )
-    if found and is_same and found.tokens:
+    if found and _is_counted_for(found, plan) and found.tokens:
         packs = found.packs * share * audit.scale
         return math.ceil(packs), packs != found.packs
     lengths = _some_lengths(audit, plan)
@@ -113,6 +109,11 @@ def _count_packs(audit: Audit, plan: Plan, kept: Kept, share: float) -> tuple[in
         return some, True
     fullness = sum(lengths) / (some * plan.capacity)
     return math.ceil(kept.tokens * share * audit.scale / plan.capacity / fullness), True
+
+
+def _is_counted_for(packing: Packing, plan: Plan) -> bool:
+    names = ("sequence_len", "capacity", "strategy", "min_sample_len", "bin_size")
+    return all(getattr(packing, name) == getattr(plan, name) for name in names)
 
 
 def _fitting(audit: Audit, plan: Plan) -> int:

@@ -82,25 +82,26 @@ def _emptiness(audit: Audit, plan: Plan, found: Supervision) -> Iterator[str]:
             "There is nothing to learn in any row: every token is masked. Check that each row has "
             "an answer, and `train_on_inputs`, `roles_to_train` and the chat template."
         )
+    elif found.rows_kept == found.rows_validation:
+        yield "`val_set_size` sets every row aside, so none is left to train on. Lower it."
     elif plan.packing and not found.steps_per_epoch:
+        packs = "one pack" if found.packs == 1 else f"{found.packs:,} packs"
         yield (
-            f"All rows together fill only {found.packs:,} packs, and one step takes "
+            f"All rows together fill only {packs}, and one step takes "
             f"{plan.packs_per_batch * plan.gpus:,}. Lower `micro_batch_size`, or turn "
             "`sample_packing` off."
         )
-    elif found.rows_kept == found.rows_validation:
-        yield "`val_set_size` sets every row aside, so none is left to train on. Lower it."
 
 
 def _losses(audit: Audit, plan: Plan, found: Supervision) -> Iterator[str]:
     about = "about " if found.is_about else ""
-    too_short = audit.too_short.count
-    if found.rows_dropped > too_short:
+    too_long = _count_too_long(audit, plan, found)
+    if too_long:
         lost = _share(found.tokens_lost, found.tokens)
         yield _begin(
-            f"{about}{_of_rows(found.rows_dropped, found.rows)} do not fit into `sequence_len` "
+            f"{about}{_of_rows(too_long, found.rows)} do not fit into `sequence_len` "
             f"({plan.sequence_len:,} tokens) and would be left out, {lost} of all tokens: "
-            f"{_where(audit, _too_long(audit, plan), found.rows_dropped)}."
+            f"{_where(audit, _too_long(audit, plan), too_long)}."
         )
     if found.rows_cut:
         lost = _share(found.tokens_lost, found.tokens)
@@ -109,6 +110,14 @@ def _losses(audit: Audit, plan: Plan, found: Supervision) -> Iterator[str]:
             f"({plan.sequence_len:,} tokens) and would lose their end, {lost} of all tokens: "
             f"{_where(audit, _too_long(audit, plan), found.rows_cut)}."
         )
+
+
+def _count_too_long(audit: Audit, plan: Plan, found: Supervision) -> int:
+    """The rows that are left out for their length, in all."""
+    if plan.strategy == "truncate":
+        return found.rows_dropped if audit.rl else 0
+    rows = sum(bar.rows for bar in audit.histogram if bar.length > plan.sequence_len)
+    return round(rows * audit.scale)
 
 
 def _unlearning(audit: Audit, plan: Plan, found: Supervision) -> Iterator[str]:

@@ -11,6 +11,7 @@ from core.audit.cut import keep, trained_until
 from core.audit.plan import Plan, plan_of
 from core.audit.request import (
     answer_path,
+    asked_keys,
     audit_key,
     is_waiting,
     read_audit,
@@ -299,6 +300,26 @@ def test_the_key_follows_what_changes_tokens(workspace: Workspace) -> None:
         {"some_new_key": 1},
     )
     assert len({key} | {audit_key(run_keys(**keys), root) for keys in other}) == 7
+
+
+def test_a_quantised_adapter_is_asked_about_as_it_is() -> None:
+    config = {"base_model": "x", "adapter": "qlora", "load_in_4bit": True, "rl": "dpo"}
+    assert "adapter" not in asked_keys(config)
+    asked = asked_keys(config | {"special_tokens": {"pad_token": "<pad>"}})
+    assert (asked["adapter"], asked["load_in_4bit"]) == ("qlora", True)
+
+
+def test_packs_counted_for_another_plan_are_not_taken(workspace: Workspace) -> None:
+    packing = Packing(20, 20, 30, 7)
+    audit = replace(AUDIT, packing=packing)
+    plan = Plan(sequence_len=20, packing=True)
+    assert supervise(audit, plan).packs == 7
+    assert supervise(audit, replace(plan, strategy="truncate")).packs != 7
+
+
+def test_short_rows_are_not_told_as_too_long() -> None:
+    audit = replace(AUDIT, too_short=Marked(1, (RowPlace(FILE, 1),)))
+    assert "do not fit" not in " ".join(find_warnings(audit, Plan(sequence_len=50)))
 
 
 def test_the_key_follows_the_length_only_where_tokens_do(workspace: Workspace) -> None:

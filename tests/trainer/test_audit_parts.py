@@ -1,5 +1,8 @@
 """The parts of the audit that need no Axolotl."""
 
+import errno
+import os
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.audit.result import Bar
+from trainer.audit.__main__ import forget_old, is_machine_trouble
 from trainer.audit.chats import find_difference
 from trainer.audit.lines import count_lines, find_broken_lines
 from trainer.audit.passing import TRIED_ROWS, Pass, count_all, split_rows, spread
@@ -208,3 +212,25 @@ def test_a_file_is_named_as_the_spec_names_it() -> None:
     dataset = SimpleNamespace(_indices=None)
     lines = Lines(entry, dataset)
     assert (lines.file, lines.unit, lines.line(4)) == ("nowhere/train.jsonl", "row", 5)
+
+
+def test_what_failed_in_the_machine_is_not_said_of_the_data() -> None:
+    def raised(cause: BaseException | None) -> BaseException:
+        try:
+            raise RuntimeError("outer") from cause
+        except RuntimeError as error:
+            return error
+
+    assert is_machine_trouble(raised(OSError(errno.ENOSPC, "full")))
+    assert is_machine_trouble(BrokenProcessPool())
+    assert not is_machine_trouble(raised(ValueError("no template")))
+    assert not is_machine_trouble(OSError("Can't load the tokenizer"))
+
+
+def test_only_the_latest_answers_are_kept(tmp_path: Path) -> None:
+    for number in range(5):
+        answer = tmp_path / f"{number}.json"
+        answer.touch()
+        os.utime(answer, (number, number))
+    forget_old(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3.json", "4.json"]

@@ -5,6 +5,7 @@ what is learned of them, and at which it would stop. Nothing is trained, and no 
 """
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from core.audit.request import MAX_REQUEST_BYTES
 from core.audit.result import Audit, to_record
 from core.clock import now_text
 from core.errors import SpecError, TrainerUIError
-from core.files import read_untrusted, save_json
+from core.files import read_untrusted, save_json, stamp
 from core.paths import Workspace, find_workspace
 from core.safe_yaml import load_yaml_mapping
 from core.settings import load_settings
@@ -31,6 +33,8 @@ from trainer.long_imports import long_imports
 from trainer.model_trouble import one_line
 from trainer.run import describe, leave
 
+MAX_ANSWERS = 200
+SHORTAGES = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO)
 MAX_NOTES = 20
 UNNEEDED = ("bitsandbytes", "sklearn", "torchao", "wandb")
 
@@ -46,6 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     audit = answer(find_workspace(), options.request)
     took_s = round(time.monotonic() - started, 3)
     save_json(options.out, to_record(audit) | {"took_s": took_s, "at": now_text()})
+    forget_old(options.out.parent)
+
+
+def forget_old(folder: Path, kept: int = MAX_ANSWERS) -> None:
+    """Remove the oldest answers: each change of a form leaves one."""
+    for path in sorted(folder.glob("*.json"), key=stamp, reverse=True)[kept:]:
+        path.unlink(missing_ok=True)
 
 
 def hide_unneeded() -> None:
@@ -64,6 +75,8 @@ def answer(workspace: Workspace, request: Path) -> Audit:
     except TrainerUIError as error:
         return Audit(ok=False, reason=str(error))
     except Exception as error:
+        if is_machine_trouble(error):
+            raise
         traceback.print_exc()
         return Audit(ok=False, reason=explain(error))
 
@@ -74,6 +87,15 @@ def read_request(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not config.get("base_model"):
         raise SpecError("The request holds no run: it names no base_model.")
     return config
+
+
+def is_machine_trouble(error: BaseException | None) -> bool:
+    """Whether the machine failed rather than the data: that says nothing about a training."""
+    if error is None:
+        return False
+    has_failed = isinstance(error, MemoryError | BrokenExecutor)
+    is_short = isinstance(error, OSError) and error.errno in SHORTAGES
+    return has_failed or is_short or is_machine_trouble(error.__cause__ or error.__context__)
 
 
 def explain(error: Exception) -> str:

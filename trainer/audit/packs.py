@@ -28,7 +28,15 @@ def count_packs(tally: Tally, plan: Plan) -> Packing | None:
         bin_size=plan.bin_size,
         num_processes=1,
     )
-    return Packing(plan.sequence_len, plan.capacity, int(lengths.sum()), len(packs))
+    return Packing(
+        plan.sequence_len,
+        plan.capacity,
+        int(lengths.sum()),
+        len(packs),
+        plan.strategy,
+        plan.min_sample_len,
+        plan.bin_size,
+    )
 
 
 def find_lengths(tally: Tally, plan: Plan) -> Any:

@@ -44,7 +44,12 @@ def find_anchor(tokenizer: Any) -> int:
 
 def find_marks(tokenizer: Any) -> dict[int, str]:
     """The tokens that are marks and no text, each with its name."""
-    added = {int(id): str(token) for id, token in tokenizer.added_tokens_decoder.items()}
+    # Some tokenizers add runs of blanks as well; those are text.
+    added = {
+        int(id): str(token)
+        for id, token in tokenizer.added_tokens_decoder.items()
+        if getattr(token, "special", True) or str(token).strip()
+    }
     named = zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=False)
     return added | {int(id): str(token) for id, token in named if id is not None}
 

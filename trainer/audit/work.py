@@ -21,6 +21,7 @@ from trainer.audit.passing import Pass, count_all
 from trainer.audit.rows import Source, open_sources
 from trainer.audit.tally import Few, Row, Tally, Tokens
 from trainer.audit.tokens import describe_tokenizer, find_ends, read_tokens
+from trainer.unheard import spare_unheard
 
 
 def look_at(cfg: Any, plan: Plan, notes: list[str]) -> Audit:
@@ -50,11 +51,8 @@ def look_at(cfg: Any, plan: Plan, notes: list[str]) -> Audit:
 
 def keep_quiet() -> None:
     """Spare what Axolotl would tell of each row; rows are told of one by one here."""
-    from axolotl.prompt_strategies import chat_template
-
     logging.disable(logging.WARNING)
-    # It is called many times for each row before anybody sees that nobody listens.
-    chat_template.LOG.debug = lambda *_, **__: None
+    spare_unheard()
 
 
 def count(sources: list[Source], tally: Tally, sequence_len: int) -> dict[str, Any]:
