@@ -22,6 +22,7 @@ from trainer.reporter import RunReporter
 from trainer.resuming import Resuming
 from trainer.steering import Steering
 from trainer.thrift import Thrift
+from trainer.unheard import spare_unheard
 
 
 class RunPlugin(BasePlugin):
@@ -46,6 +47,7 @@ class RunPlugin(BasePlugin):
             self.journal.stage(Stage.DATASET)
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available():
             allow_cpu_ranks(cfg)
+        spare_unheard()
         if cfg.sample_packing:
             keep_compiled()
         if cfg.dataset_prepared_path:

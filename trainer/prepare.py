@@ -24,6 +24,7 @@ from core.spec.sources import is_local
 from core.weights import find_model
 from trainer.long_imports import long_imports
 from trainer.run import describe, leave
+from trainer.unheard import spare_unheard
 from trainer.weight_files import check_weights, find_weight_files, read_ahead
 
 LOWEST_PRIORITY = 19
@@ -101,6 +102,7 @@ def prepare(paths: PreparationPaths, progress: Progress) -> None:
     cfg.push_dataset_to_hub = None
 
     progress.begin(Stage.DATASET)
+    spare_unheard()
     progress.tell_rows(make_data(cfg))
 
     progress.begin(Stage.MODEL)
