@@ -13,9 +13,10 @@ from bench.between import measure_between
 from bench.data_import import measure_import
 from bench.starts import measure_starts
 from bench.supervisor import Sizes, measure_supervisor
+from bench.token_rates import measure_tokens
 from bench.whole import measure_whole
 
-PARTS = ("starts", "whole", "between", "supervisor", "import")
+PARTS = ("starts", "whole", "between", "supervisor", "import", "tokens")
 
 
 def main() -> None:
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--flood", type=int, default=1000, help="specs dropped at once")
     parser.add_argument("--idle-s", type=float, default=60, help="seconds of an idle daemon")
     parser.add_argument("--import-mb", type=int, default=1000, help="size of the imported file")
+    parser.add_argument("--token-rows", type=int, default=100_000, help="chats that are audited")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         load, root = os.getloadavg()[0], Path(folder)
@@ -48,6 +50,8 @@ def measure(part: str, folder: Path, given: argparse.Namespace) -> str:
         return measure_between(folder, given.rounds, given.steps)
     if part == "import":
         return measure_import(folder, given.rounds, given.import_mb)
+    if part == "tokens":
+        return measure_tokens(folder, given.rounds, given.token_rows)
     sizes = Sizes(given.finished, given.drops, given.flood, given.idle_s)
     return measure_supervisor(folder, sizes)
 
