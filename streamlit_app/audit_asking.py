@@ -13,11 +13,14 @@ from core.audit.result import Audit
 from core.audit.supervise import Supervision, supervise
 from core.audit.verdict import find_blockers, find_warnings
 from core.dataset.card import Dataset
+from core.errors import SpecError
 from core.files import Stamp, stamp
 from core.paths import Workspace
 from core.spec.draft import Draft
+from core.spec.draft_doubt import find_limit_errors
 from core.spec.draft_write import to_spec
 from streamlit_app import session
+from streamlit_app.display import plain
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,13 @@ class Verdict:
 
 
 def config_of(draft: Draft, dataset: Dataset) -> dict[str, Any]:
-    """The Axolotl keys that the draft stands for. Raises DatasetError as `to_spec` does."""
+    """The Axolotl keys that the draft stands for.
+
+    Raises SpecError when a number of the draft cannot be, and DatasetError as `to_spec` does.
+    """
+    errors = find_limit_errors(draft, dataset)
+    if errors:
+        raise SpecError(" ".join(errors))
     return {name: value for name, value in to_spec(draft, dataset).items() if name != "run"}
 
 
@@ -58,10 +67,13 @@ def ask(config: dict[str, Any]) -> Audit | None:
 def ask_again(config: dict[str, Any]) -> None:
     """Forget the answer, and ask once more; for a button."""
     workspace = session.workspace()
-    key = request_audit(workspace, config)
-    if not is_waiting(workspace, key):
-        answer_path(workspace, key).unlink(missing_ok=True)
-        request_audit(workspace, config)
+    try:
+        key = request_audit(workspace, config)
+        if not is_waiting(workspace, key):
+            answer_path(workspace, key).unlink(missing_ok=True)
+            request_audit(workspace, config)
+    except OSError as error:
+        st.toast(f"It could not be asked once more: {plain(str(error))}", icon=":material/error:")
 
 
 def is_made(audit: Audit) -> bool:

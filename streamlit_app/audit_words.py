@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.audit.result import Audit, Sample
 from core.audit.supervise import Supervision
 from streamlit_app.dataset_words import percent_text, tokens_text
-from streamlit_app.display import count_text, rows_text
+from streamlit_app.display import count_text
 
 PARTS = {"chosen": "better answer", "rejected": "worse answer"}
 
@@ -17,14 +17,25 @@ def summary_text(audit: Audit, found: Supervision) -> str:
     """A line of numbers, in Markdown."""
     about = "about " if found.is_about else ""
     told = [
-        f"**{about}{rows_text(found.rows_kept)}** of {count_text(found.rows)} kept",
+        f"**{about}{counted_text(audit, found.rows_kept)}** of {count_text(found.rows)} kept",
         f"**{percent_text(found.share_trained)}** of {tokens_text(found.tokens_kept)} learned",
     ]
     longest = max((bar.length for bar in audit.histogram), default=0)
     if longest:
-        told.append(f"longest row {tokens_text(longest)}")
+        told.append(f"longest {counted_word(audit)} {tokens_text(longest)}")
     told.append(f"**{steps_text(found.steps_per_epoch)}** per epoch")
     return " · ".join(told)
+
+
+def counted_word(audit: Audit) -> str:
+    """What is counted: a row, or a piece of plain text where rows are cut into several."""
+    return "piece" if audit.sequences > audit.audited_rows else "row"
+
+
+def counted_text(audit: Audit, count: int) -> str:
+    """`1 row`, `1,234 pieces`."""
+    word = counted_word(audit)
+    return f"1 {word}" if count == 1 else f"{count_text(count)} {word}s"
 
 
 def steps_text(count: int) -> str:
@@ -32,10 +43,12 @@ def steps_text(count: int) -> str:
     return "1 step" if count == 1 else f"{count_text(count)} steps"
 
 
-def sample_text(sample: Sample) -> str:
-    """Which row it is, how long, and how much of it is learned."""
+def sample_text(audit: Audit, sample: Sample) -> str:
+    """Which row of the audit it is, how long, and how much of it is learned."""
     trained = sum(token.is_trained for token in sample.tokens)
-    told = [f"Line {count_text(sample.line)}", tokens_text(sample.length)]
+    of_file = f" of {sample.file}" if audit.files > 1 else ""
+    place = f"{audit.unit.capitalize()} {count_text(sample.line)}{of_file}"
+    told = [place, tokens_text(sample.length)]
     if sample.part:
         told.insert(1, PARTS.get(sample.part, sample.part))
     if len(sample.tokens) < sample.length:

@@ -84,6 +84,23 @@ def throw_away(arrival: Arrival) -> None:
         end_mapping()
 
 
+def use_instead(arrival: Arrival, name: str) -> None:
+    """Discard the arrival, and open the dataset that holds the same; for a button."""
+    throw_away(arrival)
+    choose(name)
+
+
+def forget_version() -> None:
+    """What comes is no version of anything."""
+    st.session_state.pop(VERSION_OF, None)
+
+
+def forget_version_of(name: str) -> None:
+    """There is no dataset of this name any more, so nothing can be a version of it."""
+    if st.session_state.get(VERSION_OF) == name:
+        forget_version()
+
+
 def refuse(error: Exception) -> None:
     """Say at the top of the page why something was not done."""
     st.session_state[REFUSED] = str(error)

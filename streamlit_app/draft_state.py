@@ -22,6 +22,9 @@ LOSSES = "new_losses"
 WANTED_GPUS = "new_wanted_gpus"
 TURN_END_OF = "new_turn_end_of"
 TEMPLATE_OF = "new_template_of"
+MODE = "new_mode"
+FORM, YAML = "Form", "YAML"
+"""How a new run is written."""
 
 
 def key(name: str) -> str:
@@ -37,6 +40,11 @@ def get(name: str) -> Any:
 def put(name: str, value: Any) -> None:
     """Set a field; only before its widget is drawn, or in a callback."""
     st.session_state[key(name)] = value
+
+
+def turn_to_form() -> None:
+    """Show the fields, not the text; only before New run is drawn, or in a callback."""
+    st.session_state[MODE] = FORM
 
 
 def default_draft(models: Mapping[str, ModelEntry]) -> Draft:

@@ -15,8 +15,11 @@ Lengths = Sequence[tuple[int, int]]
 """Pairs of a length and how many rows are that long."""
 
 
-def figure(lengths: Lengths, unit: str, limit: int = 0) -> go.Figure:
-    """The bars; with a `limit`, a line there, and what is longer looks different."""
+def figure(lengths: Lengths, unit: str, limit: int = 0, counted: str = "Rows") -> go.Figure:
+    """The bars; with a `limit`, a line there, and what is longer looks different.
+
+    Lengths are in `unit`; `counted` tells what has them.
+    """
     chart = go.Figure()
     fits = [pair for pair in lengths if not limit or pair[0] <= limit]
     _add(chart, fits, "fits" if limit else "rows")
@@ -43,7 +46,7 @@ def figure(lengths: Lengths, unit: str, limit: int = 0) -> go.Figure:
             "range": [low - 0.5, high + 0.5],
             "showgrid": False,
         },
-        yaxis={"title": "Rows", "rangemode": "tozero", "tickformat": ",d"},
+        yaxis={"title": counted, "rangemode": "tozero", "tickformat": ",d"},
     )
     return chart
 

@@ -8,6 +8,10 @@ METHODS = ("lora", "qlora", "full")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")
 LEARNING_RATES = {"lora": 2e-4, "qlora": 2e-4, "full": 2e-5}
 OWN_TEMPLATE = "tokenizer_default"
+FALLBACK_TEMPLATE = "alpaca"
+"""For models without a template of their own. ChatML would need new tokens to be trained: without
+them the end of a turn is not learned."""
+
 SMALL_BATCH, LARGE_BATCH = (1, 8), (2, 4)
 """Micro batch size and gradient accumulation, for large and for small models."""
 LARGE_MODEL_PARAMETERS = 3_000_000_000

@@ -2,7 +2,7 @@
 
 from core.dataset.block import METHODS_OF_KIND
 from core.dataset.card import Dataset
-from core.spec.draft import Draft
+from core.spec.draft import LIMITS, Draft
 from core.spec.draft_steps import CHARACTERS_PER_TOKEN, count_aside
 
 HIGH_PREFERENCE_RATE = 5e-5
@@ -13,6 +13,31 @@ NEAR = 0.8
 
 def find_errors(draft: Draft, dataset: Dataset) -> list[str]:
     """Why the draft cannot run on this dataset; one sentence each."""
+    # With a number that cannot be, nothing else can be worked out.
+    return find_limit_errors(draft, dataset) or _validation_errors(draft, dataset)
+
+
+def find_limit_errors(draft: Draft, dataset: Dataset) -> list[str]:
+    """The numbers of which no spec can be made, with their limits; one sentence each."""
+    return [
+        f"`{name}` must be from {_text(low)} to {_text(high)}, not {_text(getattr(draft, name))}."
+        for name, (low, high) in LIMITS.items()
+        if _matters(name, draft, dataset) and not low <= getattr(draft, name) <= high
+    ]
+
+
+def _text(number: float) -> str:
+    return f"{number:,}".removesuffix(".0")
+
+
+def _matters(name: str, draft: Draft, dataset: Dataset) -> bool:
+    """Whether the number gets into the spec; where it does not, the form hides its field."""
+    if name == "val_set_size":
+        return not dataset.validation_rows
+    return draft.method != "full" or not name.startswith("lora_")
+
+
+def _validation_errors(draft: Draft, dataset: Dataset) -> list[str]:
     part = draft.val_set_size
     if part == 1 or count_aside(draft, dataset) >= max(1, dataset.rows):
         return [

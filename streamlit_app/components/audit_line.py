@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from core.dataset.card import Dataset
-from core.errors import DatasetError
-from core.spec.draft import LIMITS, Draft
+from core.errors import DatasetError, SpecError
+from core.spec.draft import Draft
 from core.spec.draft_doubt import find_errors
 from core.spec.run_spec import RunSpec
 from core.spec.sources import names_hub
@@ -15,7 +15,7 @@ from streamlit_app import audit_asking, session
 from streamlit_app.audit_asking import Verdict
 from streamlit_app.audit_words import summary_text
 from streamlit_app.code_words import marked
-from streamlit_app.components import audit_wait
+from streamlit_app.components import audit_wait, dataset_learned
 from streamlit_app.dataset_state import DATASET, TAB
 
 DOWN = (
@@ -33,7 +33,7 @@ def show(draft: Draft, dataset: Dataset, model: Mapping[str, Any] | None) -> Ver
         return None
     verdict = _judge(config, draft.gpus)
     if verdict:
-        show_link(dataset)
+        show_link(draft, dataset)
     return verdict
 
 
@@ -49,7 +49,7 @@ def _judge(config: dict[str, Any], gpus: int) -> Verdict | None:
     if audit is None:
         audit_wait.show(config, DOWN)
         return None
-    if not audit_asking.is_made(audit):
+    if not audit.ok:
         st.caption(
             f":material/help: What would be learned could not be found out: {marked(audit.reason)}"
         )
@@ -60,6 +60,7 @@ def _judge(config: dict[str, Any], gpus: int) -> Verdict | None:
             on_click=audit_asking.ask_again,
             args=(config,),
         )
+    if not audit_asking.is_made(audit):
         return None
     verdict = audit_asking.judge(audit, config, gpus)
     if audit.ok and audit.is_known:
@@ -67,8 +68,9 @@ def _judge(config: dict[str, Any], gpus: int) -> Verdict | None:
     return verdict
 
 
-def show_link(dataset: Dataset) -> None:
-    """The way to the dataset's page, where every token can be seen."""
+def show_link(draft: Draft, dataset: Dataset) -> None:
+    """The way to the dataset's page, where every token of this draft can be seen."""
+    dataset_learned.adopt(draft, dataset)
     st.page_link(
         session.DATASETS_PAGE,
         label=LINK,
@@ -79,10 +81,9 @@ def show_link(dataset: Dataset) -> None:
 
 def _config(draft: Draft, dataset: Dataset) -> dict[str, Any] | None:
     """The keys to ask about; None as long as the form says something that cannot be."""
-    can_be = all(low <= getattr(draft, name) <= high for name, (low, high) in LIMITS.items())
-    if not can_be or find_errors(draft, dataset):
+    if find_errors(draft, dataset):
         return None
     try:
         return audit_asking.config_of(draft, dataset)
-    except DatasetError:
+    except (DatasetError, SpecError):
         return None

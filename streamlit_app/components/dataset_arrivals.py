@@ -174,7 +174,7 @@ def _show_same(arrival: Arrival, outcome: Outcome) -> None:
             "Use that one",
             key=f"use {arrival.id}",
             icon=":material/dataset:",
-            on_click=_use,
+            on_click=dataset_state.use_instead,
             args=(arrival, outcome.same_as),
         )
         st.button(
@@ -183,11 +183,6 @@ def _show_same(arrival: Arrival, outcome: Outcome) -> None:
             on_click=dataset_state.begin_mapping,
             args=(arrival.id,),
         )
-
-
-def _use(arrival: Arrival, name: str) -> None:
-    dataset_state.throw_away(arrival)
-    dataset_state.choose(name)
 
 
 def _show_buttons(arrival: Arrival) -> None:

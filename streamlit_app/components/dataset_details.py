@@ -32,6 +32,7 @@ def show(dataset: Dataset) -> None:
             "Train on it", type="primary", icon=":material/add_circle:"
         ):
             draft_state.put("dataset", dataset.name)
+            draft_state.turn_to_form()
             st.switch_page(session.NEW_RUN_PAGE)
     if dataset.problem:
         st.warning(marked(dataset.problem))

@@ -170,18 +170,13 @@ def _choose_copy(arrival: Arrival, choices: Choices) -> tuple[Choices, bool]:
             "Use that one",
             key=f"import_use_{arrival.id}",
             icon=":material/dataset:",
-            on_click=_use,
+            on_click=dataset_state.use_instead,
             args=(arrival, same.name),
         )
         again = st.toggle(
             "Store it a second time", key=f"import_again_{arrival.id}", persist_state="session"
         )
     return replace(choices, allow_same_content=again), not again
-
-
-def _use(arrival: Arrival, name: str) -> None:
-    dataset_state.throw_away(arrival)
-    dataset_state.choose(name)
 
 
 def _problem(choices: Choices) -> str:
@@ -225,4 +220,4 @@ def _add(arrival: Arrival, choices: Choices) -> None:
         return
     dataset_state.wait_for(arrival.id, choices.validation_arrival)
     dataset_state.end_mapping()
-    st.session_state.pop(dataset_state.VERSION_OF, None)
+    dataset_state.forget_version()

@@ -9,11 +9,11 @@ import streamlit as st
 from core.audit.request import depends_on_length
 from core.catalogue import ModelEntry
 from core.dataset.card import Dataset
-from core.errors import DatasetError
-from core.spec.draft import OWN_TEMPLATE, Draft
+from core.errors import DatasetError, SpecError
+from core.spec.draft import FALLBACK_TEMPLATE, LIMITS, OWN_TEMPLATE, Draft
 from streamlit_app import audit_asking, draft_state, length_chart, session
 from streamlit_app.audit_asking import Verdict
-from streamlit_app.audit_words import places
+from streamlit_app.audit_words import counted_word, places
 from streamlit_app.code_words import marked
 from streamlit_app.components import audit_wait, draft_form, model_check, token_rows
 from streamlit_app.dataset_words import percent_text, tokens_text
@@ -24,8 +24,7 @@ CHART = {"staticPlot": True}
 DOWN = "It is found out as soon as the daemon runs."
 SHARES = (0.9, 0.95, 0.99, 1.0)
 ROUND_TO = 64
-NO_TEMPLATE = "alpaca"
-"""For models without a template of their own: it needs no new tokens."""
+SHORTEST = int(LIMITS["sequence_len"][0])
 
 
 def show(dataset: Dataset) -> None:
@@ -47,15 +46,29 @@ def show(dataset: Dataset) -> None:
     except DatasetError as error:
         st.error(marked(str(error)))
         return
+    except SpecError as error:
+        st.error(f"**It cannot be found out with these numbers:** {marked(str(error))}")
+        st.caption("All of them but the sequence length are those in the form of New run.")
+        return
     _show_answer(dataset, draft, config)
+
+
+def adopt(draft: Draft, dataset: Dataset) -> None:
+    """Ask about this draft when the tab is drawn next; only where none of its fields is."""
+    st.session_state[MODEL] = draft.base_model
+    st.session_state[LENGTH] = draft.sequence_len
+    st.session_state[RL] = draft.rl
+    if dataset.kind in draft_form.TEMPLATED:
+        st.session_state[_template_key(draft.base_model)] = draft.chat_template
 
 
 def _choose(
     dataset: Dataset, models: Mapping[str, ModelEntry]
 ) -> tuple[Draft, Mapping[str, Any] | None]:
     """The draft of New run with what is chosen here, and what is known of its base model."""
-    st.session_state.setdefault(MODEL, draft_state.get("base_model") or None)
-    st.session_state.setdefault(LENGTH, draft_state.get("sequence_len"))
+    planned = draft_state.read()
+    st.session_state.setdefault(MODEL, planned.base_model or None)
+    st.session_state.setdefault(LENGTH, max(SHORTEST, planned.sequence_len))
     with st.grid("auto", min_column_width=240):
         model = (
             st.selectbox(
@@ -74,20 +87,20 @@ def _choose(
         template = _choose_template(dataset, model, found)
         length = st.number_input(
             "Sequence length (tokens)",
-            min_value=8,
+            min_value=SHORTEST,
             step=ROUND_TO,
             key=LENGTH,
             help="The longest row that a run takes; the line in the chart.",
             persist_state="session",
         )
     draft = replace(
-        draft_state.read(),
+        planned,
         base_model=model,
         dataset=dataset.name,
         rl=draft_form.choose_rl(dataset, RL),
         chat_template=template,
-        sequence_len=int(length or 8),
-        turn_end=audit_asking.turn_end(found),
+        sequence_len=int(length or SHORTEST),
+        turn_end=_turn_end(planned, model, found),
     )
     return draft, found
 
@@ -96,20 +109,30 @@ def _choose_template(dataset: Dataset, model: str, found: Mapping[str, Any] | No
     """The chat template; for each model the one that suits it, until another is chosen."""
     if dataset.kind not in draft_form.TEMPLATED or not found or not found.get("ok"):
         return OWN_TEMPLATE
-    key = f"learned_template {model}"
+    key = _template_key(model)
     if key not in st.session_state:
         has_own = found.get("has_chat_template")
-        st.session_state[key] = OWN_TEMPLATE if has_own else NO_TEMPLATE
+        st.session_state[key] = OWN_TEMPLATE if has_own else FALLBACK_TEMPLATE
     return str(
         st.selectbox(
             "Chat template",
-            draft_form.TEMPLATES,
+            dict.fromkeys([*draft_form.TEMPLATES, st.session_state[key]]),
             key=key,
             format_func=lambda name: draft_form.TEMPLATE_WORDS.get(name, name),
             help=draft_form.help_text("chat_template"),
             persist_state="session",
         )
     )
+
+
+def _template_key(model: str) -> str:
+    return f"learned_template {model}"
+
+
+def _turn_end(planned: Draft, model: str, found: Mapping[str, Any] | None) -> str:
+    """How a turn ends, as New run would write it: a preset may name another end than the model."""
+    told = planned.turn_end if model == planned.base_model else ""
+    return told or audit_asking.turn_end(found)
 
 
 def _show_answer(dataset: Dataset, draft: Draft, config: dict[str, Any]) -> None:
@@ -125,20 +148,25 @@ def _show_answer(dataset: Dataset, draft: Draft, config: dict[str, Any]) -> None
     if audit.histogram:
         _show_lengths(verdict, not depends_on_length(config))
     _show_places(verdict)
-    token_rows.show(audit.samples, f"tokens {dataset.name}")
+    token_rows.show(audit, f"tokens {dataset.name}")
     if st.button(
         "Plan a run like this",
         icon=":material/add_circle:",
         key="learned-use",
         help="Opens New run with this dataset, model, template and sequence length.",
     ):
-        _plan_run(draft)
+        _plan_run(draft, dataset)
 
 
 def _show_verdict(verdict: Verdict, config: dict[str, Any]) -> None:
     audit = verdict.audit
     if not audit_asking.is_made(audit):
         st.warning(f"It could not be found out: {marked(audit.reason)}")
+    for blocker in verdict.blockers:
+        st.error(f"**A run would stop here:** {marked(blocker)}", icon=":material/block:")
+    for warning in verdict.warnings:
+        st.warning(marked(warning))
+    if not audit.ok:
         st.button(
             "Try again",
             icon=":material/refresh:",
@@ -146,10 +174,6 @@ def _show_verdict(verdict: Verdict, config: dict[str, Any]) -> None:
             on_click=audit_asking.ask_again,
             args=(config,),
         )
-    for blocker in verdict.blockers:
-        st.error(f"**A run would stop here:** {marked(blocker)}", icon=":material/block:")
-    for warning in verdict.warnings:
-        st.warning(marked(warning))
     if audit.is_sample:
         st.caption(
             f"Worked out from {rows_text(audit.audited_rows)} that are spread evenly over all "
@@ -159,20 +183,21 @@ def _show_verdict(verdict: Verdict, config: dict[str, Any]) -> None:
 
 def _show_numbers(verdict: Verdict) -> None:
     audit, found = verdict.audit, verdict.found
+    counted = f"{counted_word(audit).capitalize()}s"
     facts = {
-        "Rows kept": f"{count_text(found.rows_kept)} of {count_text(found.rows)}",
+        f"{counted} kept": f"{count_text(found.rows_kept)} of {count_text(found.rows)}",
         "Tokens kept": count_text(found.tokens_kept),
         "Of these learned": percent_text(found.share_trained),
         "Tokens lost": f"{count_text(found.tokens_lost)} ({percent_text(found.share_lost)})",
-        "Rows left out": count_text(found.rows_dropped),
-        "Rows cut": count_text(found.rows_cut),
-        "Nothing to learn": rows_text(audit.nothing_to_learn.count),
-        "No end token": rows_text(audit.no_end.count),
+        f"{counted} left out": count_text(found.rows_dropped),
+        f"{counted} cut": count_text(found.rows_cut),
+        "Nothing to learn": rows_text(round(audit.nothing_to_learn.count * audit.scale)),
+        "No end token": rows_text(round(audit.no_end.count * audit.scale)),
         **({"Packs per epoch": count_text(found.packs)} if verdict.plan.packing else {}),
         "Steps per epoch": count_text(found.steps_per_epoch),
     }
     if not found.rows_cut:
-        del facts["Rows cut"]
+        del facts[f"{counted} cut"]
     with st.grid("auto", min_column_width=150):
         for label, value in facts.items():
             st.metric(label, value)
@@ -185,13 +210,14 @@ def _show_lengths(verdict: Verdict, can_move: bool) -> None:
     """The histogram with the sequence length in it, and lengths that would fit."""
     lengths = [(bar.length, bar.rows) for bar in verdict.audit.histogram]
     limit = verdict.plan.sequence_len
-    st.markdown("**How long the rows are**")
+    counted = f"{counted_word(verdict.audit)}s"
+    st.markdown(f"**How long the {counted} are**")
     st.plotly_chart(
-        length_chart.figure(lengths, "tokens", limit),
+        length_chart.figure(lengths, "tokens", limit, counted.capitalize()),
         config=CHART,
         key="learned-lengths",
         alt=(
-            f"Lengths of the rows in tokens: half have at most "
+            f"Lengths of the {counted} in tokens: half have at most "
             f"{tokens_text(length_chart.share_within(lengths, 0.5))}, the longest has "
             f"{tokens_text(max(length for length, _ in lengths))}; the sequence length is "
             f"{tokens_text(limit)}"
@@ -243,9 +269,13 @@ def _show_places(verdict: Verdict) -> None:
         )
 
 
-def _plan_run(draft: Draft) -> NoReturn:
+def _plan_run(draft: Draft, dataset: Dataset) -> NoReturn:
     """Take over into New run what was chosen here."""
-    for name in ("dataset", "base_model", "chat_template", "sequence_len", "rl"):
+    for name in ("dataset", "base_model", "sequence_len", "rl"):
         draft_state.put(name, getattr(draft, name))
-    st.session_state[draft_state.TEMPLATE_OF] = draft.base_model
+    # Where none was chosen, New run looks for one that works once there are rows that need it.
+    if dataset.kind in draft_form.TEMPLATED:
+        draft_state.put("chat_template", draft.chat_template)
+        st.session_state[draft_state.TEMPLATE_OF] = draft.base_model
+    draft_state.turn_to_form()
     st.switch_page(session.NEW_RUN_PAGE)

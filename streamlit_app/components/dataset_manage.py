@@ -73,6 +73,7 @@ def _rename(name: str, new_name: str) -> None:
     except (DatasetError, OSError) as error:
         dataset_state.refuse(error)
         return
+    dataset_state.forget_version_of(name)
     dataset_state.tell(f"{name} is now called {renamed.name}.")
     dataset_state.choose(renamed.name)
 
@@ -190,5 +191,6 @@ def _delete(name: str) -> None:
     except (DatasetError, OSError) as error:
         dataset_state.refuse(error)
         return
+    dataset_state.forget_version_of(name)
     st.session_state[dataset_state.DELETED] = trashed.name
     dataset_state.choose("")

@@ -20,6 +20,7 @@ PAGE = 50
 CHANCE, TABLE = "By chance", "As a table"
 TRAIN, VALIDATION = "To train on", "For validation"
 THUMBS = {True: "👍 good", False: "👎 bad"}
+READING = "Reading the rows…"
 LARGE_BYTES = 2 * 1000**3
 """Searching more than this takes a while."""
 
@@ -93,9 +94,12 @@ def _show_table(dataset: Dataset, path: Path) -> None:
 
 def _page(path: Path) -> Sequence[TableRow]:
     """The rows of the page that was turned to."""
-    pages = max(1, -(-count_lines(path) // PAGE))
+    # The lines of a large file are counted before its first page.
+    with st.spinner(READING, show_time=True):
+        pages = max(1, -(-count_lines(path) // PAGE))
     page = st.pagination(pages, key=f"rows_page {path}") if pages > 1 else 1
-    return read_page(path, (page - 1) * PAGE + 1, PAGE)
+    with st.spinner(READING, show_time=True):
+        return read_page(path, (page - 1) * PAGE + 1, PAGE)
 
 
 def _find(path: Path, words: str) -> Sequence[TableRow]:
@@ -105,14 +109,21 @@ def _find(path: Path, words: str) -> Sequence[TableRow]:
         note = "Searching a large file; this takes a while…"
     with st.spinner(note, show_time=True):
         found = _search(path, stamp(path), words)
-    if not found.rows:
-        st.caption("No row holds these words.")
-        return []
-    most = "" if found.is_all else "The first "
-    st.caption(f"{most}{rows_text(len(found.rows))} found.")
+    st.caption(_found_text(found))
     pages = -(-len(found.rows) // PAGE)
     page = st.pagination(pages, key=f"rows_found {path} {words}") if pages > 1 else 1
     return found.rows[(page - 1) * PAGE : page * PAGE]
+
+
+def _found_text(found: Found) -> str:
+    """How many rows were found, and whether all of them were looked at."""
+    count = len(found.rows)
+    if found.is_all:
+        return f"{rows_text(count)} found." if count else "No row holds these words."
+    if count >= MAX_FOUND:
+        return f"The first {rows_text(count)} found."
+    told = f"{rows_text(count)} found" if count else "None found"
+    return f"{told} so far: the file is large, and only its first part was searched."
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -1,11 +1,10 @@
 """Rows as the very tokens that are trained on."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from core.audit.result import Sample
+from core.audit.result import Audit
 from streamlit_app.audit_words import sample_text
 from streamlit_app.display import plain
 from streamlit_app.token_html import draw
@@ -14,8 +13,9 @@ PAGE = 5
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
-def show(samples: Sequence[Sample], key: str) -> None:
-    """A few rows at a time, with a legend."""
+def show(audit: Audit, key: str) -> None:
+    """A few of the audit's rows at a time, with a legend."""
+    samples = audit.samples
     if not samples:
         return
     st.markdown("**What is learned, token by token**")
@@ -26,5 +26,5 @@ def show(samples: Sequence[Sample], key: str) -> None:
     pages = -(-len(samples) // PAGE)
     page = st.pagination(pages, key=key) if pages > 1 else 1
     for sample in samples[(page - 1) * PAGE : page * PAGE]:
-        st.caption(plain(sample_text(sample)))
+        st.caption(plain(sample_text(audit, sample)))
         st.html(f"<style>{_STYLE}</style>{draw(sample.tokens, sample.length)}")

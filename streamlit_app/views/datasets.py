@@ -31,12 +31,9 @@ def show_source() -> None:
     if older:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(f"It will be a new version of {plain(older)}.")
-            st.button("Rather a new dataset", key="version-none", on_click=forget_version)
-
-
-def forget_version() -> None:
-    """What comes is no version of anything."""
-    st.session_state.pop(dataset_state.VERSION_OF, None)
+            st.button(
+                "Rather a new dataset", key="version-none", on_click=dataset_state.forget_version
+            )
 
 
 def show_first() -> None:

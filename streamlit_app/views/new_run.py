@@ -10,8 +10,8 @@ from core.dataset.card import Dataset, list_datasets
 from core.errors import DatasetError, SpecError
 from core.run.store import slug
 from core.safe_yaml import load_yaml_mapping
-from core.spec.draft import OWN_TEMPLATE
-from core.spec.draft_doubt import find_doubts, find_errors
+from core.spec.draft import FALLBACK_TEMPLATE, OWN_TEMPLATE, Draft
+from core.spec.draft_doubt import find_doubts, find_errors, find_limit_errors
 from core.spec.draft_steps import count_steps
 from core.spec.draft_write import to_yaml
 from core.spec.preset import list_presets
@@ -27,7 +27,6 @@ from streamlit_app.components import (
 )
 from streamlit_app.display import count_text, plain
 
-FORM, YAML = "Form", "YAML"
 LATEST_RUNS = 10
 
 
@@ -53,7 +52,7 @@ def follow_link() -> None:
 def start_from() -> None:
     """Fill the form from what was chosen; the YAML follows the form."""
     st.session_state["new_trouble"] = draft_state.start_from(st.session_state["new_from"] or "")
-    st.session_state["new_mode"] = FORM
+    draft_state.turn_to_form()
 
 
 def adopt_template(found: dict[str, object] | None) -> None:
@@ -66,8 +65,7 @@ def adopt_template(found: dict[str, object] | None) -> None:
     st.session_state[draft_state.TEMPLATE_OF] = model
     chosen = draft_state.get("chat_template")
     if not found.get("has_chat_template") and chosen == OWN_TEMPLATE:
-        # ChatML would need new tokens to be trained: without them the end of a turn is not learned.
-        draft_state.put("chat_template", "alpaca")
+        draft_state.put("chat_template", FALLBACK_TEMPLATE)
         st.session_state["new_template_set"] = True
     elif found.get("has_chat_template") and st.session_state.pop("new_template_set", False):
         draft_state.put("chat_template", OWN_TEMPLATE)
@@ -95,8 +93,8 @@ def show_head() -> None:
         )
         st.segmented_control(
             "Write it as",
-            [FORM, YAML],
-            key="new_mode",
+            [draft_state.FORM, draft_state.YAML],
+            key=draft_state.MODE,
             required=True,
             on_change=carry_over,
             help="As YAML, every key of Axolotl can be used, and a whole config pasted in.",
@@ -105,7 +103,7 @@ def show_head() -> None:
     if st.session_state.get("new_trouble"):
         st.warning(plain(st.session_state["new_trouble"]))
     losses = st.session_state.get(draft_state.LOSSES)
-    if losses and st.session_state["new_mode"] == FORM:
+    if losses and st.session_state[draft_state.MODE] == draft_state.FORM:
         lost = ", ".join(f"`{name}`" for name in losses)
         st.warning(marked(f"The form has no field for: {lost}; use the YAML view to keep them."))
 
@@ -132,7 +130,7 @@ def fill_form() -> None:
         st.session_state["new_trouble"] = str(error)
     else:
         st.session_state["new_trouble"] = ""
-        st.session_state["new_mode"] = FORM
+        draft_state.turn_to_form()
 
 
 def show_form(models: Mapping[str, ModelEntry]) -> None:
@@ -168,6 +166,10 @@ def show_result(dataset: Dataset | None, why_none: str, verdict: Verdict | None)
         return
     draft = draft_state.read()
     draft = replace(draft, name=draft.name.strip() or default_name(dataset))
+    wrong = find_limit_errors(draft, dataset)
+    if wrong:
+        start_panel.show_disabled(" ".join(wrong))
+        return
     try:
         text = to_yaml(draft, dataset)
     except DatasetError as error:
@@ -177,14 +179,20 @@ def show_result(dataset: Dataset | None, why_none: str, verdict: Verdict | None)
     count = count_steps(draft, dataset)
     steps = f"**{count_text(count)}** step" if count == 1 else f"**{count_text(count)}** steps"
     st.markdown(f"**{draft.effective_batch}** rows per step, about {steps}")
-    for doubt in find_doubts(draft, _as_measured(dataset) if verdict else dataset):
-        st.warning(plain(doubt))
+    show_doubts(draft, dataset, verdict)
     show_warnings(verdict)
     if verdict and verdict.warnings:
-        audit_line.show_link(dataset)
+        audit_line.show_link(draft, dataset)
     blockers = verdict.blockers if verdict else ()
     start_panel.show(text, [*find_errors(draft, dataset), *blockers])
     st.code(text, language="yaml")
+
+
+def show_doubts(draft: Draft, dataset: Dataset, verdict: Verdict | None) -> None:
+    """What may not be meant, as far as the audit has not told it better."""
+    is_counted = verdict is not None and verdict.audit.ok and verdict.audit.is_known
+    for doubt in find_doubts(draft, _as_measured(dataset) if is_counted else dataset):
+        st.warning(plain(doubt))
 
 
 def show_warnings(verdict: Verdict | None) -> None:
@@ -237,9 +245,9 @@ if waiting is not None:
 else:
     models = draft_state.catalogue()
     draft_state.prepare(models)
-    st.session_state.setdefault("new_mode", FORM)
+    st.session_state.setdefault(draft_state.MODE, draft_state.FORM)
     follow_link()
-    if st.session_state["new_mode"] == YAML:
+    if st.session_state[draft_state.MODE] == draft_state.YAML:
         show_yaml()
     else:
         show_form(models)

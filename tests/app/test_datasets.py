@@ -6,8 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.dataset.card import find_dataset, list_datasets
+from core.dataset.table import Found, TableRow
 from core.dataset.trash import list_trash
 from core.paths import Workspace
+from streamlit_app.components import dataset_rows
 from tests import adding
 from tests.app.conftest import Open, check, press
 from tests.app.furnished import Furnished
@@ -172,6 +174,31 @@ def test_the_table_is_paged_searched_and_opens_a_row(workspace: Workspace, open_
     assert any("No row holds" in caption.value for caption in page.caption)
 
 
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (Found([], False), "None found so far"),
+        (Found([TableRow(3, {"messages": []})], False), "1 row found so far"),
+        (Found([TableRow(n, {"messages": []}) for n in range(1000)], False), "The first 1,000"),
+    ],
+)
+def test_a_search_that_ran_out_of_time_says_how_far_it_got(
+    workspace: Workspace,
+    open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    found: Found,
+    told: str,
+) -> None:
+    monkeypatch.setattr(dataset_rows, "search", lambda *_: found)
+    add(workspace)
+    page = turn_to(choose(open_page("datasets"), 0), "rows")
+    page.segmented_control(key="rows_way").set_value("As a table").run()
+    page.text_input(key="rows_search facts").set_value("nowhere").run()
+
+    captions = "\n".join(caption.value for caption in check(page).caption)
+    assert told in captions and "No row holds" not in captions
+
+
 def test_pairs_are_shown_side_by_side_and_labels_with_a_thumb(
     workspace: Workspace, open_page: Open
 ) -> None:
@@ -238,6 +265,20 @@ def test_training_on_a_dataset_opens_the_form_with_it(
     assert page.selectbox(key="new_dataset").value == "b-second"
 
 
+def test_training_on_a_dataset_opens_the_form_though_yaml_was_open(
+    workspace: Workspace, open_page: Open
+) -> None:
+    add(workspace, "a-first")
+    add(workspace, "b-second", QA + b"one,more\n")
+    page = open_page("new_run")
+    page.segmented_control(key="new_mode").set_value("YAML").run()
+    page.switch_page("views/datasets.py")
+    page.query_params["dataset"] = "b-second"
+    press(check(page.run()), "Train on it")
+
+    assert page.selectbox(key="new_dataset").value == "b-second"
+
+
 def test_a_click_means_the_dataset_that_was_shown_when_another_has_come_since(
     workspace: Workspace, open_page: Open
 ) -> None:
@@ -266,6 +307,25 @@ def test_a_new_version_is_begun_from_the_dataset(workspace: Workspace, open_page
     page.button(key="dataset-version").click().run()
 
     assert any("new version of facts" in info.value for info in page.info)
+
+
+@pytest.mark.parametrize("how", ["rename", "delete"])
+def test_nothing_becomes_a_version_of_a_dataset_that_is_gone(
+    workspace: Workspace, open_page: Open, how: str
+) -> None:
+    add(workspace)
+    page = turn_to(choose(open_page("datasets"), 0), "manage")
+    page.button(key="dataset-version").click().run()
+    if how == "rename":
+        page.text_input(key="rename facts").set_value("better").run()
+        page.button(key="dataset-rename").click().run()
+    else:
+        page.button(key="dataset-delete").click().run()
+        page.button(key="dataset-really").click().run()
+    check(page)
+
+    assert find_dataset(workspace, "facts") is None
+    assert not any("new version" in info.value for info in page.info)
 
 
 def test_rows_can_be_taken_along_in_formats_that_fit(workspace: Workspace, open_page: Open) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -271,11 +272,20 @@ def test_what_lies_in_the_inbox_is_offered_with_its_size(
     workspace.inbox.mkdir(parents=True)
     (workspace.inbox / "big.csv").write_bytes(QA)
     (workspace.inbox / "music.mp3").write_bytes(b"la")
+    odd = workspace.inbox / os.fsdecode(b"gr\xfc\xdfe.csv")
+    odd.write_bytes(QA)
     page = open_page("datasets")
     page.segmented_control(key="dataset_way").set_value("This machine").run()
     inbox = page.selectbox(key="dataset_inbox")
-    assert inbox.options == [f"big.csv ({len(QA)} B)", "music.mp3 (2 B, cannot be read)"]
+    assert inbox.options == [
+        f"big.csv ({len(QA)} B)",
+        f"gr??e.csv ({len(QA)} B, cannot be read)",
+        "music.mp3 (2 B, cannot be read)",
+    ]
 
+    inbox.set_value(str(odd)).run()
+    assert "Rename it" in page.warning[0].value
+    inbox = page.selectbox(key="dataset_inbox")
     inbox.set_value(str(workspace.inbox / "music.mp3")).run()
     assert "cannot be read" in page.warning[0].value
     page.selectbox(key="dataset_inbox").set_value(str(workspace.inbox / "big.csv")).run()

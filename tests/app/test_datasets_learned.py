@@ -7,12 +7,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.paths import Workspace
+from streamlit_app.audit_words import sample_text
 from streamlit_app.length_chart import figure, share_within
 from streamlit_app.token_html import draw
 from tests import adding
 from tests.app.auditing import (
     AUDIT,
     CATALOGUE,
+    FILE,
     LETHAL,
     QA,
     TOKENS,
@@ -48,12 +50,17 @@ def html(page: AppTest) -> str:
     return "\n".join(element.proto.body for element in page.get("html"))
 
 
-def test_the_audit_is_asked_for_and_waited_for(workspace: Workspace, open_page: Open) -> None:
+def test_the_audit_is_asked_for_and_waited_for(
+    place: Furnished, workspace: Workspace, open_page: Open
+) -> None:
     page = open_learned(open_page)
     (request,) = asked(workspace)
     config = config_in(request)
     assert config["base_model"] == "org/small"
     assert config["datasets"][0]["path"] == "./uploads/facts/train.jsonl"
+    # The first page of all takes longer than a heartbeat counts.
+    place.beat()
+    page.run()
     assert any("Finding out" in caption.value for caption in page.caption)
 
 
@@ -121,6 +128,34 @@ def test_an_audit_whose_process_died_can_be_asked_for_again(
     assert len(asked(workspace)) == 1
 
 
+def test_an_audit_that_failed_can_be_asked_for_again(workspace: Workspace, open_page: Open) -> None:
+    page = open_learned(open_page)
+    answer_audit(workspace, {"ok": False, "reason": "the template is broken", "took_s": 2.0})
+    check(page.run())
+    assert "template is broken" in page.error[0].value
+    press(page, "Try again")
+
+    assert len(asked(workspace)) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("micro_batch_size", 0), ("gradient_accumulation_steps", 0), ("num_epochs", 0.0)],
+)
+def test_numbers_of_the_form_that_cannot_be_are_said_instead(
+    workspace: Workspace, open_page: Open, field: str, value: float
+) -> None:
+    page = open_page("new_run")
+    page.session_state[f"new_{field}"] = value
+    page.session_state["new_sequence_len"] = 0
+    page.switch_page("views/datasets.py")
+    page.query_params["dataset"], page.query_params["tab"] = "facts", "learned"
+    check(page.run())
+
+    assert f"`{field}` must be from" in page.error[0].value
+    assert page.number_input(key="learned_length").value == 8
+
+
 def test_another_model_or_template_is_another_question(
     workspace: Workspace, open_page: Open
 ) -> None:
@@ -159,12 +194,63 @@ def test_a_plan_takes_over_what_was_chosen(workspace: Workspace, open_page: Open
     assert page.selectbox(key="new_dataset").value == "facts"
 
 
+def test_a_plan_is_shown_as_a_form_though_the_last_one_was_written_as_yaml(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
+    page.segmented_control(key="new_mode").set_value("YAML").run()
+    for request in asked(workspace):
+        request.unlink()
+    page.switch_page("views/datasets.py")
+    page.query_params["dataset"], page.query_params["tab"] = "facts", "learned"
+    page.run()
+    answer_audit(workspace, AUDIT)
+    check(page.run())
+    page.number_input(key="learned_length").set_value(1536).run()
+    press(page, "Plan a run like this")
+
+    assert page.number_input(key="new_sequence_len").value == 1536
+
+
+def test_a_plan_for_rows_without_a_template_leaves_it_to_be_found(
+    workspace: Workspace, open_page: Open
+) -> None:
+    adding.add(workspace, "prose.jsonl", b'{"text": "Once upon a time."}\n')
+    answer_check(workspace, "org/small", has_chat_template=False)
+    page = open_learned(open_page, "prose")
+    answer_audit(workspace, AUDIT)
+    check(page.run())
+    press(page, "Plan a run like this")
+
+    assert page.title[0].value == "New run"
+    assert page.session_state["new_chat_template"] == "alpaca"
+
+
+def test_plain_text_is_counted_in_pieces(workspace: Workspace, open_page: Open) -> None:
+    adding.add(workspace, "prose.jsonl", b'{"text": "Once upon a time."}\n')
+    page = open_learned(open_page, "prose")
+    answer_audit(workspace, replace(AUDIT, rows=4, audited_rows=4))
+    check(page.run())
+
+    assert facts(page)["Pieces kept"] == "30 of 40"
+    assert facts(page)["Nothing to learn"] == "2 rows"
+    assert "How long the pieces are" in everything(page)
+
+
+def test_a_row_is_named_by_what_its_number_counts_and_by_its_file() -> None:
+    sample = AUDIT.samples[0]
+    assert sample_text(AUDIT, sample).startswith("Line 1 · ")
+    several = replace(AUDIT, unit="row", files=2)
+    assert sample_text(several, sample).startswith(f"Row 1 of {FILE} · ")
+
+
 def test_a_sample_of_a_huge_set_is_called_one(workspace: Workspace, open_page: Open) -> None:
     page = open_learned(open_page)
     answer_audit(workspace, replace(AUDIT, rows=4_000_000))
     check(page.run())
 
     assert "Worked out from 40 rows" in everything(page)
+    assert facts(page)["Nothing to learn"] == "200,000 rows"
 
 
 def test_a_model_that_is_no_good_is_said_instead(workspace: Workspace, open_page: Open) -> None:

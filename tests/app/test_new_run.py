@@ -395,7 +395,12 @@ def test_what_the_form_would_lose_is_said_and_stays_in_the_yaml(
     ("field", "value", "told"),
     [
         ("val_set_size", 1.0, "none of the 40 rows"),
-        ("learning_rate", 5.0, "must be above 0 and at most 1"),
+        ("learning_rate", 5.0, "must be from 0 to 1, not 5"),
+        ("learning_rate", 0.0, "must be above 0 and at most 1"),
+        ("micro_batch_size", 0, "must be from 1 to 1,024, not 0"),
+        ("gradient_accumulation_steps", 0, "must be from 1 to 4,096, not 0"),
+        ("sequence_len", 0, "must be from 8 to 1,048,576, not 0"),
+        ("num_epochs", 0.0, "must be from 0.01 to 1,000, not 0"),
     ],
 )
 def test_a_number_that_cannot_train_is_told_and_cannot_start(
@@ -404,7 +409,7 @@ def test_a_number_that_cannot_train_is_told_and_cannot_start(
     page = open_page("new_run")
     page.number_input(key=f"new_{field}").set_value(value).run()
 
-    assert told in errors_of(page)
+    assert told in errors_of(check(page)).replace("\\", "")
     assert page.button(key="new-start").disabled
 
 

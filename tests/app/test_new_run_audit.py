@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core.paths import Workspace
 from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
+from streamlit_app import audit_asking
 from tests import adding
 from tests.app.auditing import AUDIT, CATALOGUE, LETHAL, QA, answer_audit, answer_check, asked
 from tests.app.conftest import Open, check, everything
@@ -32,10 +33,15 @@ def spec_of(page: AppTest) -> dict[str, object]:
     return load_yaml_mapping(page.code[-1].value)
 
 
-def test_nobody_waits_for_the_audit(workspace: Workspace, open_page: Open) -> None:
+def test_nobody_waits_for_the_audit(
+    place: Furnished, workspace: Workspace, open_page: Open
+) -> None:
     adding.add(workspace, "facts.csv", QA)
     page = open_page("new_run")
     assert len(asked(workspace)) == 1
+    # The first page of all takes longer than a heartbeat counts.
+    place.beat()
+    page.run()
     assert "Finding out" in everything(page)
     assert not page.button(key="new-start").disabled
 
@@ -88,6 +94,76 @@ def test_an_audit_that_could_not_be_made_stops_nothing(
     assert not page.button(key="new-start").disabled
     page.button(key="audit-again").click().run()
     assert len(asked(workspace)) == 1
+
+
+def test_an_audit_that_failed_can_be_asked_for_again_and_letters_are_still_guessed(
+    workspace: Workspace, open_page: Open
+) -> None:
+    adding.add(workspace, "facts.csv", b"question,answer\nWhat?," + b"long " * 2000)
+    page = open_page("new_run")
+    answer_audit(workspace, {"ok": False, "reason": "the template is broken", "took_s": 2.0})
+    check(page.run())
+
+    assert page.button(key="new-start").disabled
+    assert any("The longest row has about" in warning.value for warning in page.warning)
+    page.button(key="audit-again").click().run()
+    assert len(asked(workspace)) == 1
+
+
+def test_a_disk_that_refuses_the_question_is_told_of(
+    workspace: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> str:
+        raise OSError("No space left on device")
+
+    adding.add(workspace, "facts.csv", QA)
+    page = open_page("new_run")
+    answer_audit(workspace, {"ok": False, "reason": "the audit was killed (SIGKILL)"})
+    check(page.run())
+    monkeypatch.setattr(audit_asking, "request_audit", refuse)
+    page.button(key="audit-again").click().run()
+
+    assert "No space left" in check(page).toast[0].value
+
+
+def test_the_link_to_the_tokens_asks_about_this_very_draft(
+    workspace: Workspace, open_page: Open
+) -> None:
+    adding.add(workspace, "facts.csv", QA)
+    # The tab has been drawn before, with what the form held then.
+    page = open_page("datasets", dataset="facts", tab="learned")
+    for request in asked(workspace):
+        request.unlink()
+    page.session_state["new_chat_template"] = "phi_35"
+    page.switch_page("views/new_run.py").run()
+    page.number_input(key="new_sequence_len").set_value(2048).run()
+    answer_audit(workspace, AUDIT)
+    check(page.run())
+    page.switch_page("views/datasets.py")
+    page.query_params["dataset"], page.query_params["tab"] = "facts", "learned"
+    check(page.run())
+
+    assert page.number_input(key="learned_length").value == 2048
+    assert page.selectbox(key="learned_template org/small").value == "phi_35"
+    assert asked(workspace) == []
+    assert "What is learned, token by token" in everything(page)
+
+
+def test_the_way_in_which_pairs_are_learned_goes_along(
+    workspace: Workspace, open_page: Open
+) -> None:
+    adding.add(workspace, "pairs.jsonl", PAIR)
+    page = open_page("new_run")
+    page.segmented_control(key="new_rl").set_value("orpo").run()
+    for request in asked(workspace)[:-1]:
+        request.unlink()
+    answer_audit(workspace, AUDIT)
+    check(page.run())
+    page.switch_page("views/datasets.py")
+    page.query_params["dataset"], page.query_params["tab"] = "pairs", "learned"
+    check(page.run())
+
+    assert page.segmented_control(key="learned_rl").value == "orpo"
 
 
 def test_an_older_answer_is_not_taken_for_another_draft(

@@ -13,7 +13,7 @@ from core.safe_yaml import load_yaml_mapping
 from core.settings import Settings
 from core.spec.check import check_spec
 from core.spec.draft import LEARNING_RATES, METHODS, PRECISIONS, Draft
-from core.spec.draft_doubt import find_doubts, find_errors
+from core.spec.draft_doubt import find_doubts, find_errors, find_limit_errors
 from core.spec.draft_read import find_losses, from_spec
 from core.spec.draft_steps import count_steps
 from core.spec.draft_write import to_spec, to_yaml
@@ -227,6 +227,25 @@ def test_validation_that_leaves_no_row_to_train_on_is_an_error(
     workspace: Workspace, part: float, fits: bool
 ) -> None:
     assert (find_errors(replace(DRAFT, val_set_size=part), make_dataset(workspace)) == []) is fits
+
+
+def test_a_number_beyond_its_limits_is_named_with_them(workspace: Workspace) -> None:
+    dataset = make_dataset(workspace)
+    draft = replace(DRAFT, micro_batch_size=0, num_epochs=0.0, sequence_len=2_000_000, seed=7)
+
+    assert find_errors(draft, dataset) == [
+        "`num_epochs` must be from 0.01 to 1,000, not 0.",
+        "`micro_batch_size` must be from 1 to 1,024, not 0.",
+        "`sequence_len` must be from 8 to 1,048,576, not 2,000,000.",
+    ]
+
+
+def test_a_number_that_the_spec_does_without_can_be_anything(workspace: Workspace) -> None:
+    draft = replace(DRAFT, method="full", lora_r=0, val_set_size=-1.0)
+
+    assert find_limit_errors(draft, make_dataset(workspace, validation_rows=10)) == []
+    assert len(find_limit_errors(draft, make_dataset(workspace))) == 1
+    assert len(find_limit_errors(replace(DRAFT, lora_r=0), make_dataset(workspace))) == 1
 
 
 def test_a_number_of_steps_in_the_spec_decides(workspace: Workspace) -> None:
