@@ -3,6 +3,7 @@
 .PHONY: help run setup setup-dev test lint fmt check bench install-service uninstall-service clean
 
 PYTHON := .venv/bin/python
+NO_TESTS := 5
 RUFF := $(PYTHON) -m ruff
 export PYTHONPATH := $(CURDIR)
 
@@ -20,7 +21,9 @@ setup-dev:
 
 test: setup-dev ## All tests (ARGS="-m 'not slow' tests/core" chooses)
 	@scripts/install-chromium.sh
-	$(PYTHON) -P -m pytest -n auto --dist loadfile $(ARGS)
+	@# Tests that wait for a process of the lowest priority come last, with nothing beside them.
+	$(PYTHON) -P -m pytest -n auto --dist loadfile --together $(ARGS) || [ $$? -eq $(NO_TESTS) ]
+	$(PYTHON) -P -m pytest --alone $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 
 lint: setup-dev ## Format, lint, types, import contracts: looks only
 	$(RUFF) format --check .

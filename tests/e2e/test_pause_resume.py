@@ -27,7 +27,7 @@ from tests.warm import start_warm
 from tests.wishing import FILE as WISHES_FILE
 
 # All cases are trained two at a time; the first test may wait for several.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(900)]
 
 ROWS = 100
 BASE = {

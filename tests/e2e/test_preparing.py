@@ -30,7 +30,7 @@ from tests.real import copy_starter, daemon, environment, wait_for, wait_for_end
 from tests.supervision import the_run
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 
 ROWS = 4000
 STEPS = 8
