@@ -1,6 +1,8 @@
 """The first rows of an arrival, from which its format is recognised. Reads no more than them."""
 
 import itertools
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from core.dataset.arrival.folder import FolderReading, open_reading
 from core.dataset.convert import Converter
 from core.dataset.format import BadRow, Format, Recognition, Row, RowError, recognise_rows, show
 from core.dataset.making.write_rows import HEAD_ROWS
+from core.dataset.read.compressed import CHUNK_BYTES, Unpacked
 from core.dataset.read.reading import Reading
 from core.dataset.read.record import Record
 from core.errors import DatasetError
@@ -17,6 +20,7 @@ from core.files import Stamp
 
 MAX_HEAD_BYTES = 64 * 1024 * 1024
 MAX_COLUMNS = 200
+PACKED_PARQUET = "Unpack it first: Parquet is compressed already."
 
 
 @dataclass(frozen=True)
@@ -43,23 +47,42 @@ class Converted:
     reason: str = ""
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False)
 def look(path: Path, changed: Stamp) -> Head:
     """The head of a file, or of a folder of .txt files; read again only when it has changed."""
     try:
         with open_reading(path) as reading:
+            if _must_be_unpacked(reading, path):
+                return Head(facts=_facts(reading), problem=PACKED_PARQUET)
             return _look(reading)
     except (DatasetError, OSError) as error:
         return Head(problem=str(error))
 
 
+def _must_be_unpacked(reading: Reading | FolderReading, path: Path) -> bool:
+    """Whether the first rows cost as much as many: Parquet is read from its end."""
+    if reading.kind != "parquet" or not reading.compression:
+        return False
+    if reading.total_bytes > MAX_HEAD_BYTES:
+        return True
+    unpacked = 0
+    with Unpacked(path.open("rb", buffering=0), reading.compression) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            unpacked += len(chunk)
+            if unpacked > MAX_HEAD_BYTES:
+                return True
+    return False
+
+
 def _look(reading: Reading | FolderReading) -> Head:
     records: list[Record | BadRow] = []
     problem = ""
+    held = 0
     try:
         for record in itertools.islice(reading.records(), HEAD_ROWS):
             records.append(record)
-            if reading.bytes_done > MAX_HEAD_BYTES:
+            held += _size(record.value) if isinstance(record, Record) else 0
+            if max(held, reading.bytes_done) > MAX_HEAD_BYTES:
                 break
     except DatasetError as error:
         problem = "" if records else str(error)
@@ -74,6 +97,16 @@ def _look(reading: Reading | FolderReading) -> Head:
         facts=_facts(reading),
         problem=problem or ("" if records else "There are no rows in it."),
     )
+
+
+def _size(value: object) -> int:
+    """What the value and all within it take in memory."""
+    parts: Iterable[object] = ()
+    if isinstance(value, dict):
+        parts = itertools.chain(value, value.values())
+    elif isinstance(value, list):
+        parts = value
+    return sys.getsizeof(value) + sum(map(_size, parts))
 
 
 def _facts(reading: Reading | FolderReading) -> tuple[str, ...]:

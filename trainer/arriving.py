@@ -72,6 +72,8 @@ def work(folder: Path, do: Callable[[ArrivalPaths, Teller], Outcome | None]) -> 
     if lock is None:
         print("another process works on this arrival")
         return
+    # An earlier attempt may have been killed.
+    shutil.rmtree(paths.dataset, ignore_errors=True)
     outcome = _attempt(paths, do)
     shutil.rmtree(paths.dataset, ignore_errors=True)
     if outcome is not None:

@@ -6,6 +6,7 @@ Makes a dataset of an arrival, as `import.yaml` in its folder says.
 import argparse
 import hashlib
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from core.dataset.arrival.folder import FolderReading, total_bytes
 from core.dataset.arrival.local_file import find_file, find_source
 from core.dataset.arrival.outcome import Outcome
 from core.dataset.card import Dataset, find_dataset
+from core.dataset.format import BadRow
 from core.dataset.json_line import to_line
 from core.dataset.making.choices import Choices, to_choices
 from core.dataset.making.importing import import_dataset
+from core.dataset.making.watch import Watch
 from core.dataset.making.write_rows import Source
 from core.dataset.read.record import Record
 from core.errors import DatasetError, SpecError
-from core.files import read_untrusted
+from core.files import read_untrusted, stamp
 from core.paths import ArrivalPaths, Workspace, find_workspace
 from core.run.store import slug
 from core.safe_yaml import load_yaml_mapping
@@ -32,6 +35,7 @@ from trainer.arriving import NICENESS, Teller, work
 GATHERING = "gathering"
 MAX_REQUEST_BYTES = 256 * 1024
 TELL_EVERY_RECORDS = 256
+CHECK_ROOM_EVERY_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,7 +71,8 @@ def find_made(workspace: Workspace, arrival: Arrival, choices: Choices) -> Datas
     """The dataset that an earlier try made, cut off before it could say so; None before one."""
     asked_at = arrival.paths.import_request.stat().st_mtime
     for folder in workspace.uploads.glob("[!.]*"):
-        if folder.stat().st_mtime < asked_at:
+        # Zeros for a link to nowhere, and for what was deleted meanwhile.
+        if stamp(folder)[0] / 1e9 < asked_at:
             continue
         dataset = find_dataset(workspace, folder.name)
         if dataset and _is_made_of(dataset, arrival, choices, asked_at):
@@ -93,10 +98,26 @@ def _make(
     if choices.validation_arrival:
         held = require_arrival(workspace, choices.validation_arrival)
         validation = open_source(workspace, settings, held, teller)
-    check_room(workspace, settings, ROOM_PER_BYTE * source.path.stat().st_size)
-    return import_dataset(
-        workspace, source, choices, arrival.paths.dataset, teller.tell, validation
-    )
+    sources = [source, validation] if validation else [source]
+    size = sum(one.path.stat().st_size for one in sources)
+    check_room(workspace, settings, ROOM_PER_BYTE * size)
+    watch = _watch_room(workspace, settings, teller)
+    return import_dataset(workspace, source, choices, arrival.paths.dataset, watch, validation)
+
+
+def _watch_room(workspace: Workspace, settings: Settings, teller: Teller) -> Watch:
+    """Tells how far it is, and ends an import whose rows take more of the disk than was thought."""
+    check_at = float("-inf")
+
+    def watch(stage: str, done: int, total: int, rows: int, bad_rows: int) -> None:
+        nonlocal check_at
+        at = time.monotonic()
+        if at >= check_at:
+            check_at = at + CHECK_ROOM_EVERY_S
+            check_room(workspace, settings, 0)
+        teller.tell(stage, done, total, rows, bad_rows)
+
+    return watch
 
 
 def open_source(
@@ -132,16 +153,21 @@ def gather(folder: Path, target: Path, teller: Teller) -> str:
 
     A document that is no text becomes a row that says so, and can be reported as a bad one.
     """
-    digest = hashlib.sha256()
-    with FolderReading(folder) as reading, target.open("wb") as file:
+    digest, part = hashlib.sha256(), target.with_name("part")
+    with FolderReading(folder) as reading, part.open("wb") as file:
         for number, record in enumerate(reading.records()):
             if number % TELL_EVERY_RECORDS == 0:
                 teller.tell(GATHERING, reading.bytes_done, reading.total_bytes, number)
-            row = record.value if isinstance(record, Record) else {"problem": record.reason}
-            line = to_line(row)
+            line = to_line(record.value if isinstance(record, Record) else _tell_problem(record))
             digest.update(line)
             file.write(line)
+    # An earlier try's file may be a dataset's original by now, and is left alone.
+    part.rename(target)
     return digest.hexdigest()
+
+
+def _tell_problem(row: BadRow) -> dict[str, object]:
+    return {"problem": row.reason, "line": row.line, "beginning": row.content}
 
 
 if __name__ == "__main__":

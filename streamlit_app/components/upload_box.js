@@ -9,10 +9,9 @@ const SPEED_OVER_S = 8
 const uploads = (window.llmTrainerUploads ??= new Map())
 
 class Failure extends Error {
-  constructor(reason, status, facts) {
+  constructor(reason, status) {
     super(reason)
     this.status = status
-    this.facts = facts
   }
 }
 
@@ -26,7 +25,7 @@ function request(upload, method, path, body, onSent) {
     xhr.onload = () => {
       const answer = xhr.response ?? {}
       if (xhr.status < 300) return resolve(answer)
-      reject(new Failure(answer.reason ?? `The server answered ${xhr.status}.`, xhr.status, answer))
+      reject(new Failure(answer.reason ?? `The server answered ${xhr.status}.`, xhr.status))
     }
     xhr.onerror = () => reject(new Failure("The connection was lost.", 0))
     xhr.onabort = () => reject(new Failure("", -1))
@@ -79,7 +78,8 @@ async function run(upload) {
 }
 
 async function settle(upload, failure) {
-  const mayPass = failure.status === 0 || failure.status >= 500
+  // 409: more or less has come than was thought, and the next try asks where to go on.
+  const mayPass = [0, 409].includes(failure.status) || failure.status >= 500
   const isLost = mayPass && failure.status !== 507 && upload.tries < WAITS_S.length
   if (!isLost) {
     if (failure.status === 404) upload.id = "" // what had come is gone: from the beginning

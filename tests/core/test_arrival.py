@@ -210,6 +210,14 @@ def test_the_inbox_tells_what_is_still_being_copied(workspace: Workspace) -> Non
     assert list_inbox(Workspace(workspace.root / "elsewhere")) == []
 
 
+def test_a_name_in_the_inbox_that_is_no_text_is_shown_all_the_same(workspace: Workspace) -> None:
+    workspace.inbox.mkdir(parents=True)
+    (workspace.inbox / os.fsdecode(b"gr\xfc\xdfe.csv")).write_text("question,answer\n")
+    (dropped,) = list_inbox(workspace)
+    assert dropped.name == "gr??e.csv" and "Rename it" in dropped.problem
+    assert f"{dropped.name} {dropped.problem}".encode()
+
+
 def test_a_hub_dataset_is_asked_for_at_once(workspace: Workspace) -> None:
     arrival = create_hub(workspace, SETTINGS, " org/Some_Chats ", "en", "train")
     assert arrival.state is State.WAITING_TO_FETCH

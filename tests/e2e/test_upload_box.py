@@ -114,6 +114,28 @@ def test_a_file_arrives_though_the_connection_is_lost_on_the_way(
     expect(page.locator(".box .status")).to_have_text(f"{file.name} has arrived.")
 
 
+def test_an_upload_goes_on_where_the_server_says_that_it_is(
+    page: Page, workspace: Workspace, file: Path
+) -> None:
+    refused: list[str] = []
+
+    def refuse_the_second_slice(route: Route) -> None:
+        if "offset=16777216" in route.request.url and not refused:
+            refused.append(route.request.url)
+            answer = {"reason": "The upload goes on elsewhere.", "offset": 16777216}
+            route.fulfill(status=409, json=answer)
+        else:
+            route.continue_()
+
+    before = {arrival.id for arrival in list_arrivals(workspace)}
+    page.route(SLICES, refuse_the_second_slice)
+    choose(page, file)
+    expect(page.locator(".box .status")).to_have_text(f"{file.name} has arrived.", timeout=60_000)
+    (arrival,) = (one for one in list_arrivals(workspace) if one.id not in before)
+    assert refused and arrival.state is State.READY
+    assert arrival.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def test_an_upload_shows_how_far_it_is_and_is_cancelled(
     page: Page, workspace: Workspace, file: Path
 ) -> None:

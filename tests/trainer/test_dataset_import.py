@@ -11,6 +11,7 @@ from core.dataset.arrival.arrival import Arrival, State, find_arrival
 from core.dataset.arrival.arriving import create_local, create_upload, finish, request_import
 from core.dataset.arrival.outcome import Outcome
 from core.dataset.card import find_dataset
+from core.errors import DatasetError
 from core.files import load_json
 from core.lock import take_lock
 from core.paths import CODE_ROOT, ArrivalPaths, Workspace
@@ -155,6 +156,26 @@ def test_a_full_disk_is_told_of_before_it_begins(workspace: Workspace) -> None:
     assert find_dataset(workspace, "rows") is None
 
 
+def test_an_import_ends_before_it_fills_the_disk(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed: list[int] = []
+
+    def check(workspace: Workspace, settings: Settings, need_bytes: int) -> None:
+        needed.append(need_bytes)
+        if len(needed) == 3:
+            raise DatasetError("The disk is full.")
+
+    monkeypatch.setattr(dataset_import, "check_room", check)
+    monkeypatch.setattr(dataset_import, "CHECK_ROOM_EVERY_S", 0.0)
+    held = upload(workspace, "question,answer\nWhy?,Because.\n", "held.csv")
+    arrival = upload(workspace, QA * 500)
+    outcome = run(workspace, arrival, validation_arrival=held.id)
+    assert (outcome.ok, outcome.reason) == (False, "The disk is full.")
+    both = held.path.stat().st_size + arrival.path.stat().st_size
+    assert needed == [2 * both, 0, 0] and find_dataset(workspace, "rows") is None
+
+
 def test_what_was_made_before_a_kill_is_not_made_twice(workspace: Workspace) -> None:
     for source in (upload(workspace), create_local(workspace, SETTINGS, _file(workspace))):
         name = str(source.source)
@@ -240,3 +261,28 @@ def test_it_runs_as_the_daemon_starts_it_and_loads_nothing_heavy(workspace: Work
     assert done.stdout.split()[0] == "[]" and int(done.stdout.split()[1]) >= 10
     found = find_arrival(workspace, arrival.id)
     assert found and found.state is State.DONE
+
+
+def test_what_a_killed_attempt_left_is_no_obstacle(workspace: Workspace) -> None:
+    arrival = upload(workspace)
+    arrival.paths.dataset.mkdir()
+    (arrival.paths.dataset / "rows.jsonl").write_text("half")
+    assert run(workspace, arrival).ok
+    assert find_dataset(workspace, "rows")
+
+
+def test_a_link_to_nowhere_among_the_datasets_is_no_obstacle(workspace: Workspace) -> None:
+    (workspace.uploads).mkdir(exist_ok=True)
+    (workspace.uploads / "unplugged").symlink_to("/nowhere/at/all")
+    assert run(workspace, upload(workspace)).ok
+
+
+def test_a_document_that_is_no_text_is_told_with_what_it_holds(workspace: Workspace) -> None:
+    folder = workspace.root / "texts"
+    folder.mkdir()
+    (folder / "good.txt").write_text("A paragraph.")
+    (folder / "bad.txt").write_bytes(b"\x00\x01\x02" * 400)
+    arrival = create_local(workspace, SETTINGS, str(folder))
+    outcome = run(workspace, arrival)
+    assert outcome.ok and outcome.bad_rows == 1
+    assert '"problem"' in outcome.bad[0].content and '"line"' in outcome.bad[0].content

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.dataset.arrival.folder import list_documents
+from core.dataset.arrival.local_file import NO_TEXT, is_text
+from core.dataset.format import show
 from core.dataset.read.reading import kind_of
 from core.errors import DatasetError
 from core.paths import Workspace
@@ -30,7 +32,8 @@ class Dropped:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        """What to call it; any bytes can be a name on a disk."""
+        return show(self.path.name)
 
 
 def list_inbox(workspace: Workspace, at_s: float | None = None) -> list[Dropped]:
@@ -62,10 +65,14 @@ def _look_at(path: Path, at_s: float) -> Dropped | None:
     # Copying may keep the old time of the content, but never that of the last change itself.
     is_arriving = any(abs(at_s - info.st_ctime) < SETTLED_S for info in infos)
     size = sum(info.st_size for info in infos)
-    return Dropped(path, size, is_arriving, "" if path.is_dir() else _problem(path, size))
+    return Dropped(path, size, is_arriving, _problem(path, size))
 
 
 def _problem(path: Path, size: int) -> str:
+    if not is_text(path):
+        return f"{show(path.name)}: {NO_TEXT}"
+    if path.is_dir():
+        return ""
     if size == 0:
         return "The file is empty."
     try:

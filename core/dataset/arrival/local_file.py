@@ -10,12 +10,14 @@ from core.paths import Workspace
 from core.settings import Settings
 from core.spec.sources import resolve
 
+NO_TEXT = "the name is not written in UTF-8, so it cannot be kept. Rename it."
+
 
 def find_file(workspace: Workspace, settings: Settings, text: str) -> Path:
     """The file on this machine that the path names. Raises DatasetError unless it may be read."""
     path = _find_allowed(workspace, settings, text)
     if not path.is_file():
-        raise DatasetError(f"There is no file {path}.")
+        raise DatasetError(f"There is no file {_show(path)}.")
     kind_of(path.name)
     return path
 
@@ -30,8 +32,8 @@ def find_source(workspace: Workspace, settings: Settings, text: str) -> Path:
         return find_file(workspace, settings, text)
     if not list_documents(path):
         raise DatasetError(
-            f"{path} holds no .txt file. Of a folder, the .txt files are read; name a file, or put "
-            "some there."
+            f"{_show(path)} holds no .txt file. Of a folder, the .txt files are read; name a file, "
+            "or put some there."
         )
     return path
 
@@ -49,9 +51,21 @@ def _find_allowed(workspace: Workspace, settings: Settings, text: str) -> Path:
     inside = next((folder for folder in folders if path.is_relative_to(folder)), None)
     if inside is None:
         raise DatasetError(
-            f"{path} is in none of the allowed folders: {', '.join(map(str, folders))}. Move it "
-            "there, or add its folder to `allowed_folders` in configs/settings.yaml."
+            f"{_show(path)} is in none of the allowed folders: {', '.join(map(_show, folders))}. "
+            "Move it there, or add its folder to `allowed_folders` in configs/settings.yaml."
         )
     if any(part.startswith(".") for part in path.relative_to(inside).parts):
-        raise DatasetError(f"{path} is hidden. Move it to a place without a leading dot.")
+        raise DatasetError(f"{_show(path)} is hidden. Move it to a place without a leading dot.")
+    if not is_text(path):
+        raise DatasetError(f"{_show(path)}: {NO_TEXT}")
     return path
+
+
+def is_text(path: Path) -> bool:
+    """Whether the path can be shown and written down: any bytes can be a name on a disk."""
+    return _show(path) == str(path)
+
+
+def _show(path: Path) -> str:
+    """The whole path, as text that can be shown."""
+    return str(path).encode("utf-8", "replace").decode("utf-8")

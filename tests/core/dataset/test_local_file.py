@@ -1,10 +1,11 @@
 """Which files of this machine may be read."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from core.dataset.arrival.local_file import find_file
+from core.dataset.arrival.local_file import find_file, find_source
 from core.errors import DatasetError
 from core.paths import Workspace
 from core.settings import Settings
@@ -36,3 +37,19 @@ def test_a_file_is_read_only_from_allowed_folders(workspace: Workspace, tmp_path
     with pytest.raises(DatasetError, match="is hidden"):
         find_file(workspace, Settings(), ".secret.csv")
     assert add(workspace, "rows.csv", inside).rows == 2
+
+
+@pytest.mark.parametrize("name", [b"gr\xfc\xdfe.csv", b"gr\xfc\xdfe.xlsx", b"gr\xfc\xdfe"])
+def test_a_name_that_is_no_text_is_told_of_in_words_that_can_be_shown(
+    workspace: Workspace, name: bytes
+) -> None:
+    path = workspace.root / os.fsdecode(name)
+    with pytest.raises(DatasetError) as missing:
+        find_file(workspace, Settings(), str(path))
+    path.write_bytes(QA)
+    with pytest.raises(DatasetError, match="Rename it") as refused:
+        find_source(workspace, Settings(), str(path))
+    with pytest.raises(DatasetError) as outside:
+        find_source(workspace, Settings(), f"/{os.fsdecode(name)}")
+    for told in (missing, refused, outside):
+        assert str(told.value).encode()

@@ -363,6 +363,81 @@ def test_the_memory_for_parquet_does_not_grow_with_the_file(tmp_path: Path) -> N
     assert peak < 40 * MIB
 
 
+def shared_texts(count: int, text: str) -> dict[str, Any]:
+    """Columns in which every value is the same text, held by their files once."""
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * count), [text])
+    each = pyarrow.array(range(count + 1), pyarrow.int32())
+    turns = pyarrow.StructArray.from_arrays([texts, pyarrow.array(["user"] * count)], ["c", "r"])
+    names = pyarrow.array(["name"] * count)
+    return {
+        "flat": texts,
+        "list": pyarrow.ListArray.from_arrays(each, texts),
+        "turns": pyarrow.ListArray.from_arrays(each, turns),
+        "map": pyarrow.MapArray.from_arrays(each, names, texts),
+    }
+
+
+@pytest.mark.parametrize("store_schema", [True, False])
+@pytest.mark.parametrize("shape", ["flat", "list", "turns", "map"])
+def test_a_text_that_many_parquet_rows_share_is_not_held_by_each(
+    shape: str, store_schema: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"it": shared_texts(400, "x" * 1_000_000)[shape]})
+    # Without the schema, nothing in the file says that its rows share texts.
+    pyarrow.parquet.write_table(
+        table, path, compression="zstd", store_schema=store_schema, row_group_size=150
+    )
+    assert path.stat().st_size < 4000
+
+    before, peak = pyarrow.total_allocated_bytes(), 0
+    tracemalloc.start()
+    with Reading(path, path.name) as reading:
+        for number, record in enumerate(reading.records(), 1):
+            assert isinstance(record, Record) and record.line == number
+            assert len(str(record.value)) > 1_000_000
+            peak = max(peak, pyarrow.total_allocated_bytes() - before)
+    assert number == 400
+    assert peak + tracemalloc.get_traced_memory()[1] < 60 * MIB
+    tracemalloc.stop()
+
+
+def test_of_a_parquet_column_with_a_long_dictionary_few_rows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    own = [os.urandom(20_000).hex() for _ in range(800)]
+    texts = ["x" * 4_000_000] * 1000 + own
+    whole = pyarrow.DictionaryArray.from_arrays(
+        pyarrow.array([0] * 1000 + list(range(1, 801)), pyarrow.int32()), [texts[0], *own]
+    )
+    pyarrow.parquet.write_table(
+        pyarrow.table({"it": whole}), path, compression="zstd", store_schema=False
+    )
+    before, peak, count = pyarrow.total_allocated_bytes(), 0, 0
+    with Reading(path, path.name) as reading:
+        for record in reading.records():
+            assert isinstance(record, Record)
+            count += record.value["it"] == texts[record.line - 1]
+            peak = max(peak, pyarrow.total_allocated_bytes() - before)
+    assert count == len(texts)
+    # The dictionary as it lies in its page, as Arrow looks things up in it, and a row.
+    assert peak < 100 * MIB
+
+
+def test_a_parquet_row_beyond_measure_is_left_out_and_never_made(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 1000), ["x" * 4_000_000])
+    ends = pyarrow.array([0, 1, 999, 1000], pyarrow.int32())
+    lists = pyarrow.ListArray.from_arrays(ends, texts)
+    pyarrow.parquet.write_table(pyarrow.table({"it": lists}), path, compression="zstd")
+
+    tracemalloc.start()
+    rows, bad = read(path)
+    assert tracemalloc.get_traced_memory()[1] < 40 * MIB
+    tracemalloc.stop()
+    assert [row.line for row in rows] == [1, 3]
+    assert [(row.line, row.reason) for row in bad] == [(2, "longer than 16 million characters")]
+
+
 def test_parquet_values_become_what_json_knows(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     table = pyarrow.table(
