@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core.dataset.format import BadRow
+from core.dataset.format import BadRow, show
 from core.dataset.read.reading import Reading
 from core.dataset.read.record import Record
 from core.errors import DatasetError
@@ -75,7 +75,7 @@ class FolderReading:
     def records(self) -> Iterator[Record | BadRow]:
         """Every paragraph of every document; a document that is no text comes as one BadRow."""
         for document in self._documents:
-            name = document.relative_to(self._folder).as_posix()
+            name = show(document.relative_to(self._folder).as_posix())
             try:
                 yield from self._records_of(document, name)
             except (DatasetError, OSError) as error:
