@@ -91,7 +91,7 @@ def prepared(way: str, cfg: Any, tokenizer: Any) -> Callable[[], object]:
 
         work = Pass(open_sources(cfg, tokenizer), frozenset({tokenizer.eos_token_id}), 2)
         keep_quiet()
-        return lambda: count_all(work, budget_s=float("inf"))
+        return lambda: count_all(work, budget_s=1e6)
     chats = [json.loads(line)["messages"] for line in Path(FILE).read_text().splitlines()]
     if way == LOOP:
         return lambda: [tokenizer.apply_chat_template(chat, tokenize=True) for chat in chats]
