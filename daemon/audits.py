@@ -1,19 +1,15 @@
 """Runs the audits that the app asks for: what a model will learn from its data."""
 
 import re
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.audit.request import MAX_REQUEST_BYTES
 from core.clock import now_text
 from core.errors import SpecError
 from core.files import read_untrusted, save_json
-from core.paths import Workspace
 from core.safe_yaml import load_yaml_mapping
 from daemon.errands import Errand, Errands, newest
 
-TIMEOUT_S = 600.0
 KEY = re.compile(r"[0-9a-f]{16,64}")
 
 
@@ -21,16 +17,7 @@ class Audits(Errands):
     """Answers every request file in `runs/.audits`."""
 
     word = "audit"
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        python: str,
-        env: Mapping[str, str],
-        timeout_s: float = TIMEOUT_S,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(workspace, python, env, timeout_s, monotonic)
+    timeout_s = 600.0
 
     def find_next(self) -> Path | None:
         """The latest request: a form makes one at every change, and its last one is looked at."""

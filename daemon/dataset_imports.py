@@ -5,15 +5,13 @@ not see through.
 """
 
 import contextlib
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.dataset.arrival.arrival import load_outcome
 from core.dataset.arrival.outcome import CANCELLED, Outcome, failed, to_record
 from core.files import save_json, stamp
 from core.lock import is_locked
-from core.paths import ArrivalPaths, Workspace
+from core.paths import ArrivalPaths
 from daemon.errands import Errand, Errands, oldest
 
 
@@ -22,15 +20,6 @@ class Imports(Errands):
 
     word = "import"
     module = "trainer.dataset_import"
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        python: str,
-        env: Mapping[str, str],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(workspace, python, env, monotonic=monotonic)
 
     def request_in(self, paths: ArrivalPaths) -> Path:
         """Where the wish lies in an arrival."""

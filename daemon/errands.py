@@ -56,22 +56,26 @@ class Work:
 
 
 class Errands(ABC):
-    """All requests of one kind. `word` is what one of them is called in sentences."""
+    """All requests of one kind. `word` is what one of them is called in sentences.
+
+    `timeout_s` is how long one may take unless told otherwise.
+    """
 
     word = "errand"
+    timeout_s = float("inf")
 
     def __init__(
         self,
         workspace: Workspace,
         python: str,
         env: Mapping[str, str],
-        timeout_s: float = float("inf"),
+        timeout_s: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workspace = workspace
         self._python = python
         self._env = dict(env)
-        self._timeout_s = timeout_s
+        self._timeout_s = self.timeout_s if timeout_s is None else timeout_s
         self._monotonic = monotonic
         self._work: Work | None = None
         self._killed: list[subprocess.Popen[bytes]] = []

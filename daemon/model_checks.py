@@ -1,18 +1,14 @@
 """Runs the checks of base models that the app asks for."""
 
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.clock import now_text
 from core.errors import SpecError
 from core.files import read_untrusted, save_json
 from core.model_check import answer_path, check_key, check_name
-from core.paths import Workspace
 from core.safe_yaml import load_yaml_mapping
 from daemon.errands import Errand, Errands, oldest
 
-TIMEOUT_S = 60.0
 MAX_REQUEST_BYTES = 4096
 
 
@@ -20,16 +16,7 @@ class ModelChecks(Errands):
     """Answers every request file in `runs/.model_checks`."""
 
     word = "check"
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        python: str,
-        env: Mapping[str, str],
-        timeout_s: float = TIMEOUT_S,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(workspace, python, env, timeout_s, monotonic)
+    timeout_s = 60.0
 
     def find_next(self) -> Path | None:
         """The request that has waited longest."""

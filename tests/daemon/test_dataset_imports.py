@@ -70,7 +70,7 @@ def make(workspace: Workspace, tmp_path: Path) -> Iterator[Make]:
         fake.write_text(FAKE.format(python=sys.executable, body=body))
         fake.chmod(0o755)
         env = {"PATH": os.environ["PATH"]}
-        made.append(kind(workspace, str(fake), env, clock or time.monotonic))
+        made.append(kind(workspace, str(fake), env, monotonic=clock or time.monotonic))
         return made[-1]
 
     yield make_

@@ -17,10 +17,11 @@ PATIENCE_MS = 20_000
 
 
 @contextmanager
-def app(workspace: Workspace) -> Iterator[str]:
-    """The app as a server of its own; its address."""
+def app(workspace: Workspace, script: str = "streamlit_app/asgi.py") -> Iterator[str]:
+    """The app, or another script, as a server of its own; its address."""
     port = find_free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app/asgi.py"]
+    command = [sys.executable, "-m", "streamlit", "run", script]
+    workspace.runs.mkdir(exist_ok=True)
     with (
         (workspace.runs / "app.log").open("ab") as log,
         subprocess.Popen(
@@ -38,14 +39,14 @@ def app(workspace: Workspace) -> Iterator[str]:
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
+def browser_page(width: int = 1280, height: int = 900) -> Iterator[Page]:
     """A page of a browser of its own."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         yield page

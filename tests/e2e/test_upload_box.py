@@ -3,19 +3,16 @@
 import hashlib
 import os
 import re
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 from core.dataset.arrival.arrival import State, find_arrival, list_arrivals
-from core.paths import CODE_ROOT, Workspace
-from tests.real import environment, wait_for
-from trainer.keeper import find_free_port
+from core.paths import Workspace
+from tests.e2e.browsing import app, browser_page
+from tests.real import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -33,48 +30,22 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def address(workspace: Workspace) -> Iterator[str]:
-    port = find_free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "tests/e2e/upload_box_app.py"]
-    with (
-        (workspace.root / "app.log").open("ab") as log,
-        subprocess.Popen(
-            [*command, "--server.port", str(port)],
-            cwd=CODE_ROOT,
-            env=environment(workspace.root),
-            stdout=log,
-            stderr=log,
-        ) as app,
-    ):
-        address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{address}/_stcore/health"))
+    with app(workspace, "tests/e2e/upload_box_app.py") as address:
         yield address
-        app.terminate()
-
-
-def answers(url: str) -> bool:
-    try:
-        return urllib.request.urlopen(url, timeout=2).status == 200
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="module")
-def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser.new_page(viewport={"width": 390, "height": 800})
-        browser.close()
+def narrow_page() -> Iterator[Page]:
+    with browser_page(390, 800) as page:
+        yield page
 
 
 @pytest.fixture
-def page(browser_page: Page, address: str) -> Iterator[Page]:
-    browser_page.goto(address)
-    expect(browser_page.get_by_role("button", name="Choose a file")).to_be_visible(timeout=30_000)
-    yield browser_page
-    browser_page.unroute_all()
+def page(narrow_page: Page, address: str) -> Iterator[Page]:
+    narrow_page.goto(address)
+    expect(narrow_page.get_by_role("button", name="Choose a file")).to_be_visible(timeout=30_000)
+    yield narrow_page
+    narrow_page.unroute_all()
 
 
 def choose(page: Page, file: Path) -> None:

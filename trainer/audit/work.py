@@ -31,9 +31,8 @@ def look_at(cfg: Any, plan: Plan, notes: list[str]) -> Audit:
     """
     from axolotl.loaders import load_tokenizer
 
-    notes.clear()  # so far it was about the config
     tokenizer = load_tokenizer(cfg)
-    notes.clear()
+    notes.clear()  # so far it was about the config
     sources = open_sources(cfg, tokenizer)
     keep_quiet()
     ends = find_ends(tokenizer, cfg.eot_tokens)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.dataset.format import BadRow
-
-MAX_BAD_KEPT = 1000
+from core.dataset.report import MAX_BAD_KEPT
 
 
 @dataclass(frozen=True)
