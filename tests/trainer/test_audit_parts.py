@@ -78,9 +78,12 @@ def test_an_end_must_be_among_the_last_learned_tokens() -> None:
     assert tally.no_end.first == [Row(0, 1), Row(0, 3)]
 
 
-@given(st.text("ab", max_size=20), st.text("ab", max_size=20))
-def test_the_difference_of_two_texts_is_the_part_between_what_they_share(a: str, b: str) -> None:
-    begin, end = find_difference(a, b)
+@given(st.text("ab", max_size=20), st.text("ab", max_size=20), st.lists(st.text("ab", max_size=3)))
+def test_the_difference_of_two_texts_is_the_part_between_what_they_share(
+    a: str, b: str, stand_ins: list[str]
+) -> None:
+    begin, end = find_difference(a, b, stand_ins)
+    assert (begin, end) == find_difference(a, b)
     tail = len(a) - end
     assert a[:begin] == b[:begin] and a[end:] == b[len(b) - tail :]
     assert begin + tail <= min(len(a), len(b))

@@ -4,9 +4,11 @@ Axolotl writes a chat out twice and tokenises it twice, and once more for each t
 the turn stands. Here its code is given what was written and tokenised for many chats together.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+from trainer.audit.places import Placed, Placer
 from trainer.audit.tally import Tokens
 
 ROWS_AT_ONCE = 64
@@ -28,6 +30,8 @@ class ChatReader:
     def __init__(self, strategy: Any) -> None:
         self._strategy = strategy
         self._write = find_writer(strategy.prompter)
+        self._placer = Placer(strategy.tokenizer)
+        self._find_difference = partial(find_difference, stand_ins=strategy._SENTINELS)
 
     def make(self, rows: Iterable[dict[str, Any]]) -> Iterator[list[Tokens] | None]:
         """The tokens of each row; None for one that Axolotl's own way must decide on."""
@@ -42,9 +46,9 @@ class ChatReader:
 
     def _label_all(self, written: list[Written]) -> Iterator[list[Tokens] | None]:
         texts = [one.text for one in written if one.text]
-        encoded = iter(encode(self._strategy.tokenizer, texts))
+        placed = self._placer.place(texts)
         for one in written:
-            yield self._label(one, next(encoded)) if one.text else None
+            yield self._label(one, next(placed)) if one.text else None
 
     def _write_out(self, row: dict[str, Any]) -> Written:
         """The chat as text; none where anything is odd."""
@@ -58,16 +62,16 @@ class ChatReader:
         except Exception:
             return Written("", prompt, [])
 
-    def _label(self, written: Written, encoded: Any) -> list[Tokens] | None:
+    def _label(self, written: Written, placed: Placed) -> list[Tokens] | None:
         strategy, prompter = self._strategy, self._strategy.prompter
-        ids, offsets = encoded.ids, encoded.offsets
-        locator = written.text, [begin for begin, _ in offsets], [end for _, end in offsets]
+        ids, begins, ends = placed
+        locator = written.text, begins, ends
         given = {
             (prompter, "build_prompt"): lambda *_, **__: ids,
             (prompter, "build_prompt_text"): self._write,
             (strategy, "get_conversation_thread"): lambda _: written.turns,
             (strategy, "_build_turn_locator"): lambda *_: locator,
-            (strategy, "_diff_char_span"): find_difference,
+            (strategy, "_diff_char_span"): self._find_difference,
         }
         for (holder, name), value in given.items():
             setattr(holder, name, value)
@@ -79,18 +83,6 @@ class ChatReader:
             for holder, name in given:
                 delattr(holder, name)
         return [Tokens(made["input_ids"], made["labels"])]
-
-
-def encode(tokenizer: Any, texts: list[str]) -> list[Any]:
-    """The texts' tokens and where each stands, as the tokenizer itself makes them.
-
-    Without the lists that transformers makes of all that could be asked of them.
-    """
-    if not texts:
-        return []
-    # Puts aside whatever an earlier call wanted cut off or filled up.
-    tokenizer("a", add_special_tokens=False)
-    return list(tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False))
 
 
 def can_read(strategy: Any) -> bool:
@@ -126,19 +118,36 @@ def find_writer(prompter: Any) -> Any:
     return write
 
 
-def find_difference(full: str, other: str) -> tuple[int, int]:
+def find_difference(full: str, other: str, stand_ins: Sequence[str] = ()) -> tuple[int, int]:
     """Where the full text differs from the other: Axolotl's own answer, sooner.
 
-    Axolotl compares character by character in Python.
+    Axolotl compares character by character in Python. The other text is the full one with one of
+    the stand-ins for a turn; most often they differ just there.
     """
     limit = min(len(full), len(other))
-    begin = count_alike(full, other, limit)
-    return begin, len(full) - count_alike(full[::-1], other[::-1], limit - begin)
+    before, behind = count_around(other, stand_ins)
+    begin = count_alike(full, other, limit, before)
+    return begin, len(full) - count_alike(full[::-1], other[::-1], limit - begin, behind)
 
 
-def count_alike(left: str, right: str, limit: int) -> int:
-    """How many characters, `limit` at most, are the same at the beginning of both."""
+def count_around(text: str, stand_ins: Sequence[str]) -> tuple[int, int]:
+    """How many characters are before and behind the stand-in that is found in the text."""
+    for stand_in in stand_ins:
+        if (at := text.find(stand_in)) >= 0:
+            return at, len(text) - at - len(stand_in)
+    return 0, 0
+
+
+def count_alike(left: str, right: str, limit: int, likely: int) -> int:
+    """How many characters, `limit` at most, are the same at the beginning of both.
+
+    That it is the `likely` number is tried first.
+    """
     alike, unknown = 0, limit
+    if likely <= limit and left[:likely] == right[:likely]:
+        if left[likely : likely + 1] != right[likely : likely + 1]:
+            return likely
+        alike = likely
     while alike < unknown:
         middle = (alike + unknown + 1) // 2
         if left[alike:middle] == right[alike:middle]:
