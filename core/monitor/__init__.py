@@ -1,1 +1,1 @@
-"""What is read of runs while they are watched: each look costs what has changed, not what exists."""
+"""What is read of runs as they are watched: a look costs what has changed, not what exists."""
