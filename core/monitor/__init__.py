@@ -1,1 +1,0 @@
-"""What is read of runs as they are watched: a look costs what has changed, not what exists."""

@@ -1,1 +1,0 @@
-"""What the browser asks the app for beside its pages: numbers, logs and files, as needed."""
