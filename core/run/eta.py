@@ -27,7 +27,7 @@ def estimate_s(rows: Sequence[dict[str, Any]], now: datetime) -> float | None:
     due_s = pace * median(count for _, count in gaps)
     last = steps[-1]
     passed_s = max(0.0, (now - from_text(last["at"])).total_seconds())
-    left_s = pace * (last["total_steps"] - last["step"])
+    left_s: float = pace * (last["total_steps"] - last["step"])
     return max(0.0, left_s - min(passed_s, due_s))
 
 
