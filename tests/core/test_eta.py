@@ -24,17 +24,7 @@ def write(path: Path, *rows: dict) -> None:
 def test_the_time_left_is_the_recent_pace_times_what_is_left() -> None:
     rows = [row(step, 2.0 * step) for step in range(10, 21)]
     assert estimate_s(rows, AT + timedelta(seconds=40)) == 160.0
-    assert estimate_s(rows, AT + timedelta(seconds=41.5)) == 158.5
-
-
-def test_it_counts_down_only_to_where_the_next_event_is_due() -> None:
-    rows = [row(step, 2.0 * step) for step in range(10, 21)]
-    assert estimate_s(rows, AT + timedelta(seconds=400)) == 158.0
-
-
-def test_an_evaluation_between_two_steps_does_not_change_the_pace() -> None:
-    rows = [row(step, step + (60.0 if step > 15 else 0.0)) for step in range(10, 21)]
-    assert estimate_s(rows, AT + timedelta(seconds=80)) == 80.0
+    assert estimate_s(rows, AT + timedelta(seconds=50)) == 150.0
 
 
 def test_there_is_no_estimate_before_two_events_of_one_attempt() -> None:
