@@ -23,6 +23,7 @@ from trainer.resuming import Resuming
 from trainer.steering import Steering
 from trainer.thrift import Thrift
 from trainer.unheard import spare_unheard
+from trainer.written_chats import keep_texts
 
 
 class RunPlugin(BasePlugin):
@@ -60,6 +61,8 @@ class RunPlugin(BasePlugin):
         if self.journal:
             self.journal.stage(Stage.MODEL)
         set_seed(cfg.seed)
+        if cfg.rl == "orpo":
+            keep_texts()
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
         """A loss that is no number is told as it is; Hugging Face would put a mean in its place."""
