@@ -12,13 +12,10 @@ def keep_texts() -> None:
     from trl.experimental.orpo import orpo_trainer
 
     write = orpo_trainer.maybe_apply_chat_template
-    if getattr(write, "keeps_texts", False):
-        return
 
     def write_chats(example: dict[str, Any], *arguments: Any, **options: Any) -> dict[str, Any]:
         if isinstance(example.get("chosen"), str):
             return example
         return dict(write(example, *arguments, **options))
 
-    write_chats.keeps_texts = True  # type: ignore[attr-defined]
     orpo_trainer.maybe_apply_chat_template = write_chats
