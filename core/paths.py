@@ -94,6 +94,23 @@ class Workspace:
     def gpu_day(self, day: date) -> Path:
         return self.gpu / f"{day.isoformat()}.csv"
 
+    def gpu_minutes_day(self, day: date) -> Path:
+        """The GPUs of a day, minute by minute."""
+        return self.gpu / "minutes" / f"{day.isoformat()}.csv"
+
+    @property
+    def machine(self) -> Path:
+        """What the processors and the memory of this machine did, minute by minute."""
+        return self.runs / "machine"
+
+    def machine_day(self, day: date) -> Path:
+        return self.machine / f"{day.isoformat()}.csv"
+
+    @property
+    def notices(self) -> Path:
+        """What people are to be told elsewhere, and what became of it."""
+        return self.runs / ".notices"
+
     @property
     def uploads(self) -> Path:
         return self.root / "uploads"
@@ -231,6 +248,11 @@ class RunPaths:
     @property
     def previews(self) -> Path:
         return self.folder / "previews"
+
+    @property
+    def notes(self) -> Path:
+        """What people wrote about the run."""
+        return self.folder / "notes.yaml"
 
     def checkpoint(self, step: int) -> Path:
         return self.output / f"checkpoint-{step}"

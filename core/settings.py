@@ -25,6 +25,12 @@ MAX_AMOUNT = 1_000_000_000
 HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
 
 
+NOTIFIABLE = ("completed", "failed", "cancelled", "needs_help")
+"""What people may want to be told of: how a run ended, or that it will not go on by itself."""
+
+MAX_PRICE = 1000
+
+
 @dataclass(frozen=True)
 class Hours:
     """The hours of a day, in local time; from evening to morning when `start` is the later."""
@@ -65,6 +71,10 @@ class Settings:
     trust_remote_code: bool = False
     hub: str = "auto"
     hub_uploads: bool = False
+    price_per_kwh: float | None = None
+    currency: str = "EUR"
+    notify: tuple[str, ...] = ()
+    notify_on: tuple[str, ...] = NOTIFIABLE
 
     @property
     def hub_allowed(self) -> bool:
@@ -198,6 +208,26 @@ def _yes_or_no(key: str, value: Any) -> bool:
     return value
 
 
+def _price(key: str, value: Any) -> Any:
+    if not is_number(value) or not 0 <= value <= MAX_PRICE:
+        raise SettingsError(f"`{key}` must be a price from 0 to {MAX_PRICE:,}, not {value!r}")
+    return value
+
+
+def _currency(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not 1 <= len(value.strip()) <= 5:
+        raise SettingsError(f"`{key}` must be a short text such as EUR, not {value!r}")
+    return value.strip()
+
+
+def _notifiable(key: str, value: Any) -> tuple[str, ...]:
+    texts = _texts(key, value)
+    for text in texts:
+        if text not in NOTIFIABLE:
+            raise SettingsError(f"`{key}` may hold {', '.join(NOTIFIABLE)}, not {text!r}")
+    return texts
+
+
 def _hub(key: str, value: Any) -> str:
     if value not in ("auto", "offline"):
         raise SettingsError(f"`{key}` must be auto or offline, not {value!r}")
@@ -219,6 +249,10 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "prepare_ahead": _yes_or_no,
     "hub": _hub,
     "hub_uploads": _yes_or_no,
+    "price_per_kwh": _price,
+    "currency": _currency,
+    "notify": _texts,
+    "notify_on": _notifiable,
 }
 
 

@@ -8,12 +8,12 @@ import pandas  # noqa: F401
 import plotly.graph_objects  # noqa: F401
 import streamlit as st
 
-from streamlit_app import guard, upload_route
+from streamlit_app import assets, guard, upload_route
 from streamlit_app.components import live_plot
 
 app = st.App(
     Path(__file__).resolve().with_name("app.py"),
-    routes=[live_plot.ROUTE, *upload_route.ROUTES],
+    routes=[live_plot.ROUTE, *upload_route.ROUTES, assets.ROUTE],
     on_script_error=guard.show_error,
 )
 

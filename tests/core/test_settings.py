@@ -29,6 +29,10 @@ GOOD = {
     "hub_uploads": ("true", True),
     "prepare_ahead": ("false", False),
     "warm_standby": ("false", False),
+    "price_per_kwh": ("0.32", 0.32),
+    "currency": ("' USD '", "USD"),
+    "notify": ("[ntfy://topic]", ("ntfy://topic",)),
+    "notify_on": ("[failed]", ("failed",)),
 }
 
 WRONG = {
@@ -60,6 +64,10 @@ WRONG = {
     "hub_uploads": ["0", '"no"'],
     "prepare_ahead": ["1", "always"],
     "warm_standby": ["1", "sometimes"],
+    "price_per_kwh": ["-1", "1e9", "cheap", "true"],
+    "currency": ['""', '"  "', "1", "[EUR]", "six letters"],
+    "notify": ["ntfy://topic", "[1]", "true"],
+    "notify_on": ["failed", "[ended]", "[1]"],
 }
 
 

@@ -1,0 +1,1 @@
+"""What the browser asks the app for beside its pages: numbers, logs and files, as needed."""
