@@ -46,6 +46,17 @@ class GpuProcess:
     memory_mib: int | None
 
 
+@dataclass(frozen=True)
+class GpuLimits:
+    """What a card may come to, as its maker says; None where it does not tell."""
+
+    slowdown_c: int | None = None
+    shutdown_c: int | None = None
+    power_max_w: float | None = None
+    sm_clock_max_mhz: int | None = None
+
+
+NO_LIMITS = GpuLimits()
 COLUMNS = tuple(field.name for field in fields(GpuSnapshot))
 CSV_HEADER = ",".join(COLUMNS)
 

@@ -35,7 +35,14 @@ def test_both_cards_are_sampled_and_shown_with_their_processes(
     gpus = heartbeat(workspace)["gpus"]
     assert [gpu["name"] for gpu in gpus] == ["NVIDIA GeForce RTX 3060"] * 2
     assert [gpu["memory_total_mib"] for gpu in gpus] == [12288, 12288]
-    assert gpus[1]["processes"] == [{"pid": 4242, "memory_mib": 3072}]
+    (seen,) = gpus[1]["processes"]
+    assert (seen["pid"], seen["memory_mib"], seen["run_id"]) == (4242, 3072, "")
+    assert gpus[0]["limits"] == {
+        "slowdown_c": 95,
+        "shutdown_c": 98,
+        "power_max_w": 212.0,
+        "sm_clock_max_mhz": 2100,
+    }
     assert heartbeat(workspace)["free_gpus"] == [0, 1]
     # The row comes a moment after the heartbeat.
     wait_for(lambda: len(latest(workspace.gpu)) == 2)
