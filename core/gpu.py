@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from core import clock
+from core.files import read_tail
 
 LATEST_AGE_S = 10
 BLOCK_BYTES = 4 * 1024
@@ -92,6 +93,17 @@ def latest(folder: Path, now: datetime | None = None) -> list[GpuSnapshot]:
     rows = [row for row in read_recent(folder, now - age) if row.at <= now + age]
     by_index = {row.index: row for row in rows}
     return [by_index[index] for index in sorted(by_index)]
+
+
+def last(folder: Path) -> list[GpuSnapshot]:
+    """The newest snapshots by index, however old: those of the last moment that was kept."""
+    days = [path for path in _list(folder) if path.suffix == ".csv" and day_of(path) is not None]
+    for path in sorted(days, reverse=True):
+        rows = parse_rows(read_tail(path, BLOCK_BYTES).splitlines())
+        if rows:
+            of_moment = {row.index: row for row in rows if row.at == rows[-1].at}
+            return [of_moment[index] for index in sorted(of_moment)]
+    return []
 
 
 def day_of(path: Path) -> date | None:

@@ -6,7 +6,7 @@ workspace. `cpu_pct` always has one digit after the point, so that a torn line i
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,6 +51,26 @@ def to_row(snapshot: MachineSnapshot) -> str:
 def parse_rows(lines: Iterable[str]) -> list[MachineSnapshot]:
     """The snapshots among the lines; headers, torn and foreign lines are left out."""
     return [row for row in map(_parse, lines) if row is not None]
+
+
+def parse_points(lines: Iterable[str]) -> Iterator[tuple[float, float, float, float, float]]:
+    """Unix seconds, CPU %, memory used, swap used and free disk (MiB) of each line that has them.
+
+    As `parse_rows`, at a fifth of the cost: a week has more than a hundred thousand lines.
+    """
+    minutes: dict[str, float] = {}
+    for line in lines:
+        cells = line.split(",")
+        if len(cells) != len(COLUMNS) or not _PERCENT.fullmatch(cells[-1]):
+            continue
+        minute = line[:16]
+        try:
+            if minute not in minutes:
+                minutes[minute] = clock.from_text(f"{minute}:00Z").timestamp()
+            at_s = minutes[minute] + float(cells[0][17:].removesuffix("Z"))
+            yield at_s, float(cells[-1]), int(cells[2]), int(cells[4]), int(cells[6])
+        except ValueError:
+            continue
 
 
 def last(folder: Path) -> MachineSnapshot | None:
