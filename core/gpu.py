@@ -95,15 +95,25 @@ def latest(folder: Path, now: datetime | None = None) -> list[GpuSnapshot]:
     return [by_index[index] for index in sorted(by_index)]
 
 
-def last(folder: Path) -> list[GpuSnapshot]:
+def last(folder: Path, now: datetime | None = None) -> list[GpuSnapshot]:
     """The newest snapshots by index, however old: those of the last moment that was kept."""
-    days = [path for path in _list(folder) if path.suffix == ".csv" and day_of(path) is not None]
-    for path in sorted(days, reverse=True):
+    # A clock that was set back leaves rows of the future.
+    most = (now or clock.now()) + timedelta(seconds=LATEST_AGE_S)
+    for path in plain_days(folder, most.date()):
         rows = parse_rows(read_tail(path, BLOCK_BYTES).splitlines())
+        rows = [row for row in rows if row.at <= most]
         if rows:
             of_moment = {row.index: row for row in rows if row.at == rows[-1].at}
             return [of_moment[index] for index in sorted(of_moment)]
     return []
+
+
+def plain_days(folder: Path, until: date) -> list[Path]:
+    """The `<day>.csv` of the folder up to the day, the newest first."""
+    days = [(day, path) for path in _list(folder) if (day := day_of(path)) is not None]
+    return [
+        path for day, path in sorted(days, reverse=True) if day <= until and path.suffix == ".csv"
+    ]
 
 
 def day_of(path: Path) -> date | None:

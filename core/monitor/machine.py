@@ -8,11 +8,12 @@ workspace. `cpu_pct` always has one digit after the point, so that a torn line i
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from core import clock
 from core.files import read_tail
+from core.gpu import plain_days
 
 INTERVAL_S = 5.0
 LATEST_AGE_S = 15
@@ -73,10 +74,13 @@ def parse_points(lines: Iterable[str]) -> Iterator[tuple[float, float, float, fl
             continue
 
 
-def last(folder: Path) -> MachineSnapshot | None:
+def last(folder: Path, now: datetime | None = None) -> MachineSnapshot | None:
     """The newest snapshot, however old; None when there is none."""
-    for path in sorted(folder.glob("????-??-??.csv"), reverse=True):
+    # A clock that was set back leaves rows of the future.
+    most = (now or clock.now()) + timedelta(seconds=LATEST_AGE_S)
+    for path in plain_days(folder, most.date()):
         rows = parse_rows(read_tail(path, TAIL_BYTES).splitlines())
+        rows = [row for row in rows if row.at <= most]
         if rows:
             return rows[-1]
     return None
@@ -85,14 +89,8 @@ def last(folder: Path) -> MachineSnapshot | None:
 def latest(folder: Path, now: datetime | None = None) -> MachineSnapshot | None:
     """The newest snapshot, only when at most 15 s old."""
     now = now or clock.now()
-    day = now.astimezone(UTC).date()
-    # Around midnight the newest row may be in yesterday's file.
-    for name in (f"{day}.csv", f"{day - timedelta(days=1)}.csv"):
-        rows = parse_rows(read_tail(folder / name, TAIL_BYTES).splitlines())
-        if rows:
-            fresh = abs(now - rows[-1].at) <= timedelta(seconds=LATEST_AGE_S)
-            return rows[-1] if fresh else None
-    return None
+    found = last(folder, now)
+    return found if found and now - found.at <= timedelta(seconds=LATEST_AGE_S) else None
 
 
 def _parse(line: str) -> MachineSnapshot | None:

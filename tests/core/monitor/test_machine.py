@@ -46,7 +46,8 @@ def test_the_latest_is_none_when_it_is_old(tmp_path: Path) -> None:
     (tmp_path / "2026-11-22.csv").write_text(f"{CSV_HEADER}\n{ROW}\n{ROW[:20]}")
     assert latest(tmp_path, NOON + timedelta(seconds=15)) == SNAPSHOT
     assert latest(tmp_path, NOON + timedelta(seconds=16)) is None
-    assert last(tmp_path) == SNAPSHOT
+    assert last(tmp_path, NOON) == SNAPSHOT
+    assert last(tmp_path, NOON - timedelta(seconds=16)) is None
 
 
 def test_just_after_midnight_the_latest_is_yesterdays(tmp_path: Path) -> None:

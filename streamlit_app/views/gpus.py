@@ -1,0 +1,43 @@
+"""The GPUs now and over the last hour, day or week; without any, the processor instead."""
+
+import streamlit as st
+
+from core import gpu
+from streamlit_app import guard, session
+from streamlit_app.components import gpu_cards, gpu_panel, history, machine_card
+
+MACHINE_NOW = "Processor, memory and disk"
+
+
+@st.fragment(run_every=1)
+@guard.shown()
+def show_now() -> None:
+    """The cards, drawn anew each second."""
+    snapshots = gpu.last(session.workspace().gpu)
+    heartbeat, runs = session.daemon(), session.runs()
+    if snapshots:
+        with st.grid(2, min_column_width=330, gap="medium"):
+            for snapshot in snapshots:
+                gpu_panel.show(snapshot, heartbeat, runs)
+        st.subheader(MACHINE_NOW, anchor=False)
+    else:
+        st.caption(gpu_cards.none_text())
+    machine_card.show()
+
+
+@st.fragment(run_every=20)
+@guard.shown()
+def show_history() -> None:
+    """The charts; they move on once a minute."""
+    window = history.choose_window()
+    snapshots = gpu.last(session.workspace().gpu)
+    if snapshots:
+        history.show_gpus(snapshots, window)
+        st.subheader(MACHINE_NOW, anchor=False)
+    history.show_machine(window)
+
+
+st.title("GPUs" if session.has_gpus() else "Machine", anchor=False)
+show_now()
+st.subheader("Over time", anchor=False)
+show_history()
