@@ -31,11 +31,11 @@ def gpu_readings(
 ) -> list[Reading]:
     """The readings of the GPUs that any card tells; `tops` are limits by the name of a column."""
     wanted = (
-        ("Memory used", "GiB", "memory_used_mib", MIB_PER_GIB, _most_memory(series), 1),
-        ("Busy", "%", "utilization_pct", 1, 100.0, 0),
-        ("Temperature", "°C", "temperature_c", 1, tops.get("temperature_c"), 0),
-        ("Fan", "%", "fan_pct", 1, 100.0, 0),
-        ("Power", "W", "power_w", 1, tops.get("power_w"), 0),
+        ("GPU memory used", "GiB", "memory_used_mib", MIB_PER_GIB, _most_memory(series), 1),
+        ("GPU busy", "%", "utilization_pct", 1, 100.0, 0),
+        ("GPU temperature", "°C", "temperature_c", 1, tops.get("temperature_c"), 0),
+        ("GPU fan", "%", "fan_pct", 1, 100.0, 0),
+        ("GPU power", "W", "power_w", 1, tops.get("power_w"), 0),
     )
     found = []
     for title, unit, column, scale, top, digits in wanted:

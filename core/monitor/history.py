@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tsdownsample import MinMaxLTTBDownsampler
 
-POINTS = 500
+POINTS = 360
 GAP_S = 150.0
 """Readings come at least once a minute; where none came for so long, the line is broken."""
 

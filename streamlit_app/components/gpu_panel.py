@@ -61,7 +61,7 @@ def _show_numbers(snapshot: GpuSnapshot, seen: SeenGpu | None) -> None:
     told = numbers(snapshot, seen.limits if seen else NO_LIMITS)
     if not told:
         return
-    with st.grid(4, min_column_width=104, gap="small"):
+    with st.grid(4, min_column_width=88, gap="small"):
         for label, value, limit in told:
             with st.container(gap=None):
                 st.caption(label)

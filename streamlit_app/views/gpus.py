@@ -3,10 +3,10 @@
 import streamlit as st
 
 from core import gpu
+from core.run.phase import LIVE
+from core.run.store import Run
 from streamlit_app import guard, session
-from streamlit_app.components import gpu_cards, gpu_panel, history, machine_card
-
-MACHINE_NOW = "Processor, memory and disk"
+from streamlit_app.components import gpu_cards, gpu_panel, history, machine_card, run_link
 
 
 @st.fragment(run_every=1)
@@ -19,10 +19,22 @@ def show_now() -> None:
         with st.grid(2, min_column_width=330, gap="medium"):
             for snapshot in snapshots:
                 gpu_panel.show(snapshot, heartbeat, runs)
-        st.subheader(MACHINE_NOW, anchor=False)
-    else:
-        st.caption(gpu_cards.none_text())
+        st.subheader("Processor, memory and disk", anchor=False)
+        machine_card.show()
+        return
+    st.caption(gpu_cards.none_text())
     machine_card.show()
+    show_trainings(runs)
+
+
+def show_trainings(runs: list[Run]) -> None:
+    """What trains on the processor now."""
+    live = [run for run in runs if run.status.phase in LIVE]
+    st.markdown("**On it now**")
+    for run in live:
+        run_link.show(run)
+    if not live:
+        st.caption("Nothing is training at the moment.")
 
 
 @st.fragment(run_every=20)
@@ -33,7 +45,6 @@ def show_history() -> None:
     snapshots = gpu.last(session.workspace().gpu)
     if snapshots:
         history.show_gpus(snapshots, window)
-        st.subheader(MACHINE_NOW, anchor=False)
     history.show_machine(window)
 
 
