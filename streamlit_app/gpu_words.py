@@ -142,7 +142,7 @@ def _power_text(limit_w: float | None) -> str:
 
 
 def _heat_text(limits: GpuLimits) -> str:
-    return f"slows down at {limits.slowdown_c} °C" if limits.slowdown_c else ""
+    return f"limit {limits.slowdown_c} °C" if limits.slowdown_c else ""
 
 
 def _sum_mib(processes: Sequence[SeenProcess]) -> int | None:

@@ -63,7 +63,7 @@ def test_a_card_shows_its_readings_with_units_and_limits(place: Furnished, open_
     assert page.title[0].value == "GPUs"
     assert bars(page)[:2] == ["9.0 GiB of 12.0 GiB memory", "97 % busy"]
     text = everything(page)
-    for told in ("71 °C", "slows down at 93 °C", "64 %", "168 W", "of 170 W allowed", "1,807 MHz"):
+    for told in ("71 °C", "limit 93 °C", "64 %", "168 W", "of 170 W allowed", "1,807 MHz"):
         assert told in text
     assert "Slowed down by heat." in text
     assert gpu_panel.NOTHING in text
