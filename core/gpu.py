@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from core import clock
+from core.files import read_tail
 
 LATEST_AGE_S = 10
 BLOCK_BYTES = 4 * 1024
@@ -46,6 +47,17 @@ class GpuProcess:
     memory_mib: int | None
 
 
+@dataclass(frozen=True)
+class GpuLimits:
+    """What a card may come to, as its maker says; None where it does not tell."""
+
+    slowdown_c: int | None = None
+    shutdown_c: int | None = None
+    power_max_w: float | None = None
+    sm_clock_max_mhz: int | None = None
+
+
+NO_LIMITS = GpuLimits()
 COLUMNS = tuple(field.name for field in fields(GpuSnapshot))
 CSV_HEADER = ",".join(COLUMNS)
 
@@ -81,6 +93,27 @@ def latest(folder: Path, now: datetime | None = None) -> list[GpuSnapshot]:
     rows = [row for row in read_recent(folder, now - age) if row.at <= now + age]
     by_index = {row.index: row for row in rows}
     return [by_index[index] for index in sorted(by_index)]
+
+
+def last(folder: Path, now: datetime | None = None) -> list[GpuSnapshot]:
+    """The newest snapshots by index, however old: those of the last moment that was kept."""
+    # A clock that was set back leaves rows of the future.
+    most = (now or clock.now()) + timedelta(seconds=LATEST_AGE_S)
+    for path in plain_days(folder, most.date()):
+        rows = parse_rows(read_tail(path, BLOCK_BYTES).splitlines())
+        rows = [row for row in rows if row.at <= most]
+        if rows:
+            of_moment = {row.index: row for row in rows if row.at == rows[-1].at}
+            return [of_moment[index] for index in sorted(of_moment)]
+    return []
+
+
+def plain_days(folder: Path, until: date) -> list[Path]:
+    """The `<day>.csv` of the folder up to the day, the newest first."""
+    days = [(day, path) for path in _list(folder) if (day := day_of(path)) is not None]
+    return [
+        path for day, path in sorted(days, reverse=True) if day <= until and path.suffix == ".csv"
+    ]
 
 
 def day_of(path: Path) -> date | None:

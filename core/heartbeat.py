@@ -8,8 +8,24 @@ from typing import Any
 from core.clock import from_text, now
 from core.errors import RecordError
 from core.files import load_json
+from core.gpu import NO_LIMITS, GpuLimits
+from core.numbers import is_number
 
 FRESH_S = 5.0
+
+
+@dataclass(frozen=True)
+class SeenProcess:
+    """A process on a GPU: of the run `run_id`, or, where that is empty, a program of `user`.
+
+    Memory is None where the driver does not tell; names are empty where nobody may look.
+    """
+
+    pid: int
+    memory_mib: int | None = None
+    run_id: str = ""
+    name: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -20,6 +36,8 @@ class SeenGpu:
     name: str
     memory_used_mib: int | None
     memory_total_mib: int | None
+    processes: tuple[SeenProcess, ...] = ()
+    limits: GpuLimits = NO_LIMITS
 
 
 @dataclass(frozen=True)
@@ -92,7 +110,28 @@ def _parse_gpu(record: dict[str, Any]) -> SeenGpu:
         name=str(record.get("name", "")),
         memory_used_mib=_whole(record.get("memory_used_mib")),
         memory_total_mib=_whole(record.get("memory_total_mib")),
+        processes=tuple(
+            _parse_process(process) for process in record.get("processes") or () if "pid" in process
+        ),
+        limits=_parse_limits(record.get("limits") or {}),
     )
+
+
+def _parse_process(record: dict[str, Any]) -> SeenProcess:
+    return SeenProcess(
+        pid=int(record["pid"]),
+        memory_mib=_whole(record.get("memory_mib")),
+        run_id=str(record.get("run_id", "")),
+        name=str(record.get("name", "")),
+        user=str(record.get("user", "")),
+    )
+
+
+def _parse_limits(record: dict[str, Any]) -> GpuLimits:
+    known = {
+        name: record[name] for name in GpuLimits.__dataclass_fields__ if is_number(record.get(name))
+    }
+    return GpuLimits(**known)
 
 
 def _whole(value: Any) -> int | None:

@@ -37,6 +37,12 @@ def pids_with_environment(*assignments: str) -> Iterator[int]:
             yield pid
 
 
+def find_mark(pid: int, assignments: Iterable[str]) -> str | None:
+    """Which of the `NAME=value` the process has in its environment; None if it has none."""
+    found = _environment(pid)
+    return next((text for text in assignments if text.encode() in found), None)
+
+
 def signal_marked(pid: int, assignments: Sequence[str], signum: signal.Signals) -> bool:
     """Signal the process if it has one of the `NAME=value` in its environment; whether it had."""
     return _signal(pid, signum, lambda: _has_environment(pid, assignments))
@@ -104,11 +110,14 @@ def leaders(pids: Iterable[int]) -> list[int]:
 
 
 def _has_environment(pid: int, assignments: Iterable[str]) -> bool:
+    return find_mark(pid, assignments) is not None
+
+
+def _environment(pid: int) -> frozenset[bytes]:
     try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        return frozenset(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
     except OSError:  # gone meanwhile, or another user's
-        return False
-    return not {word.encode() for word in assignments}.isdisjoint(environment.split(b"\0"))
+        return frozenset()
 
 
 def _stat(pid: int) -> list[str]:

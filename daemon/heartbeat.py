@@ -1,9 +1,10 @@
 """`daemon.json`: proof that the daemon lives, and what it sees of the GPUs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from core.clock import now_text, to_text
@@ -12,6 +13,7 @@ from core.heartbeat import SeenStandby
 from core.paths import Workspace
 from core.run.status import RunStatus
 from core.version import VERSION
+from daemon.gpu_processes import look_at
 from daemon.nvml import GpuReading
 from daemon.roster import Roster
 
@@ -23,14 +25,18 @@ def beat(
     used_gpus: Sequence[int],
     troubles: Sequence[str],
     standby: SeenStandby,
+    marks: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Replace the heartbeat. `troubles` are sentences a person should see."""
+    """Replace the heartbeat. `troubles` are sentences a person should see.
+
+    `marks` are the living runs by what marks their processes.
+    """
     record = {
         "pid": os.getpid(),
         "version": VERSION,
         "started_at": to_text(started_at),
         "beat_at": now_text(),
-        "gpus": [_describe(reading) for reading in readings],
+        "gpus": [_describe(reading, marks) for reading in readings],
         "free_gpus": [
             reading.snapshot.index
             for reading in readings
@@ -56,7 +62,7 @@ def _tell_run(status: RunStatus) -> str:
     return f"{status.name}: {status.phase}{steps}"
 
 
-def _describe(reading: GpuReading) -> dict[str, Any]:
+def _describe(reading: GpuReading, marks: Mapping[str, str]) -> dict[str, Any]:
     snapshot = reading.snapshot
     return {
         "index": snapshot.index,
@@ -64,7 +70,6 @@ def _describe(reading: GpuReading) -> dict[str, Any]:
         "name": snapshot.name,
         "memory_used_mib": snapshot.memory_used_mib,
         "memory_total_mib": snapshot.memory_total_mib,
-        "processes": [
-            {"pid": process.pid, "memory_mib": process.memory_mib} for process in reading.processes
-        ],
+        "processes": [asdict(look_at(process, marks)) for process in reading.processes],
+        "limits": asdict(reading.limits),
     }

@@ -18,6 +18,18 @@ def available_mib(meminfo: Path = MEMINFO, group: Path | None = None) -> int:
     return available if left is None else min(available, left)
 
 
+def total_mib(meminfo: Path = MEMINFO, group: Path | None = None) -> int:
+    """The memory there is, in MiB: that of the machine, or what the control group may have."""
+    total = _read_kib(meminfo, "MemTotal") // 1024
+    most = _bound_mib(group or _find_group())
+    return total if most is None else min(total, most)
+
+
+def swap_mib(meminfo: Path = MEMINFO) -> tuple[int, int]:
+    """How much swap there is, and how much of it is free, in MiB."""
+    return _read_kib(meminfo, "SwapTotal") // 1024, _read_kib(meminfo, "SwapFree") // 1024
+
+
 def _find_group() -> Path:
     """The folder of this process's control group (version 2)."""
     name = CGROUP.read_text().rpartition("::")[2].strip() if CGROUP.exists() else ""
@@ -29,6 +41,13 @@ def _left_mib(group: Path) -> int | None:
     try:
         most, used = ((group / name).read_text() for name in ("memory.max", "memory.current"))
         return max(0, int(most) - int(used)) // MIB
+    except (OSError, ValueError):  # no such group, or `max`
+        return None
+
+
+def _bound_mib(group: Path) -> int | None:
+    try:
+        return int((group / "memory.max").read_text()) // MIB
     except (OSError, ValueError):  # no such group, or `max`
         return None
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pynvml
 
 from core import clock
-from core.gpu import GpuProcess, GpuSnapshot
+from core.gpu import NO_LIMITS, GpuLimits, GpuProcess, GpuSnapshot
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +59,11 @@ class Gpu:
 
 @dataclass(frozen=True)
 class GpuReading:
-    """A snapshot of one GPU and the processes that compute on it."""
+    """A snapshot of one GPU, the processes that compute on it, and what the card may come to."""
 
     snapshot: GpuSnapshot
     processes: tuple[GpuProcess, ...]
+    limits: GpuLimits = NO_LIMITS
 
 
 class Nvml:
@@ -80,11 +81,19 @@ class Nvml:
         self._retry_at = -math.inf
         self._said = ""
         self._lost: set[int] = set()
+        self._limits: dict[int, GpuLimits] = {}
 
     def read(self) -> list[GpuReading]:
         """A reading of every GPU that answers, all of one moment."""
         at = self._now()
-        return self._each(lambda index, handle: _read_card(at, index, handle))
+        return self._each(lambda index, handle: self._read_card(at, index, handle))
+
+    def _read_card(self, at: datetime, index: int, handle: Any) -> GpuReading:
+        snapshot = _snapshot(at, index, handle)
+        # They do not change while the driver is open.
+        if index not in self._limits:
+            self._limits[index] = _read_limits(handle)
+        return GpuReading(snapshot, _processes(handle), self._limits[index])
 
     def find_gpus(self) -> list[Gpu]:
         """Every GPU that answers."""
@@ -130,6 +139,7 @@ class Nvml:
     def _shut(self) -> None:
         self._count = 0
         self._lost.clear()
+        self._limits.clear()
         try:
             pynvml.nvmlShutdown()
         except pynvml.NVMLError:
@@ -165,10 +175,10 @@ def throttle_text(reasons: int) -> str:
     return "+".join(active)
 
 
-def _read_card(at: datetime, index: int, handle: Any) -> GpuReading:
+def _snapshot(at: datetime, index: int, handle: Any) -> GpuSnapshot:
     used_mib, total_mib = _memory_mib(handle)
     utilization = _optional(pynvml.nvmlDeviceGetUtilizationRates, handle)
-    snapshot = GpuSnapshot(
+    return GpuSnapshot(
         at=at,
         index=index,
         uuid=pynvml.nvmlDeviceGetUUID(handle),
@@ -187,7 +197,17 @@ def _read_card(at: datetime, index: int, handle: Any) -> GpuReading:
             _optional(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle) or 0
         ),
     )
-    return GpuReading(snapshot, _processes(handle))
+
+
+def _read_limits(handle: Any) -> GpuLimits:
+    temperature = pynvml.nvmlDeviceGetTemperatureThreshold
+    powers = _optional(pynvml.nvmlDeviceGetPowerManagementLimitConstraints, handle)
+    return GpuLimits(
+        slowdown_c=_optional(temperature, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN),
+        shutdown_c=_optional(temperature, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SHUTDOWN),
+        power_max_w=_watts(powers[1]) if powers else None,
+        sm_clock_max_mhz=_optional(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
+    )
 
 
 def _describe(index: int, handle: Any) -> Gpu:

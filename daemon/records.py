@@ -176,6 +176,8 @@ def _append_event(paths: RunPaths, status: RunStatus, changes: list[str]) -> Non
         "reason": status.reason,
         "attempt": status.attempt,
     }
+    if status.phase is Phase.STARTING:
+        event["gpus"] = list(status.gpus)
     append_json_line(paths.events, event | ({"changes": changes} if changes else {}))
 
 

@@ -23,6 +23,7 @@ from daemon.heartbeat import beat, tell
 from daemon.intake import take_specs
 from daemon.launch import Launcher
 from daemon.live_run import LiveRun
+from daemon.machine import Machine, MachineSampler
 from daemon.model_checks import ModelChecks
 from daemon.nvml import Gpu, Nvml
 from daemon.obey import Obedience
@@ -67,7 +68,9 @@ class Supervisor:
         self.started_at = now()
         self.nvml = Nvml()
         self.gpus: list[Gpu] = self.nvml.find_gpus()
-        self.sampler = Sampler(workspace, self.nvml, keep_days=settings.keep_gpu_days)
+        days = settings.keep_gpu_days
+        machine = MachineSampler(workspace, Machine(workspace.root), days)
+        self.sampler = Sampler(workspace, self.nvml, days, also=[machine])
         self.queue = QueueFolder(workspace.queue, settings.queue_quiet_s)
         self.watch = Watch(self.queue)
         # What a training could load is in the cache: the sandbox need not ask the Hub.
@@ -262,8 +265,17 @@ class Supervisor:
             self._used_gpus(),
             troubles,
             self.standbys.seen(),
+            self._marks(),
         )
         notify.alive(tell(self.roster))
+
+    def _marks(self) -> dict[str, str]:
+        """The living runs by what marks their processes, when any process is to be told."""
+        if not any(reading.processes for reading in self.sampler.latest):
+            return {}
+        return {
+            mark: run_id for run_id, run in self.roster.live.items() for mark in run.process.marks
+        }
 
     def _used_gpus(self) -> list[int]:
         return [index for run in self.roster.live.values() for index in run.status.gpus]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from streamlit_app import guard
+from streamlit_app import guard, session
 from streamlit_app.components import daemon_banner
 
 # A file of our own: icons by name are fetched from the web for the browser's tab.
@@ -34,6 +34,12 @@ page = st.navigation(
             title="Runs",
             icon=":material/list_alt:",
             help="Every run so far, with its losses. Choose one to open it.",
+        ),
+        st.Page(
+            "views/gpus.py",
+            title="GPUs" if session.has_gpus() else "Machine",
+            icon=":material/memory:",
+            help="How the GPUs and this machine are doing, now and over the last week.",
         ),
         st.Page(
             "views/datasets.py",

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from core import gpu
 from core.clock import now
 from core.files import Stamp, stamp
 from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
@@ -59,6 +60,12 @@ def heartbeat() -> Heartbeat | None:
 def daemon() -> Heartbeat | None:
     """The heartbeat of the daemon that runs now; None when it is down."""
     return find_daemon(workspace().heartbeat)
+
+
+def has_gpus() -> bool:
+    """Whether this machine has a GPU, or had one in the days that are kept."""
+    seen = heartbeat()
+    return bool((seen and seen.gpus) or gpu.last(workspace().gpu))
 
 
 def curves(run: Run) -> Curves:

@@ -8,7 +8,6 @@ from core.run.phase import FINISHED, LIVE
 from core.run.status import RunStatus, elapsed_s
 from core.run.store import Run
 from streamlit_app import session
-from streamlit_app.components.gpu_cards import readings
 from streamlit_app.display import (
     count_text,
     duration_text,
@@ -17,6 +16,7 @@ from streamlit_app.display import (
     sentence,
     steps_text,
 )
+from streamlit_app.gpu_words import readings
 from streamlit_app.status_words import checkpoint_step
 
 

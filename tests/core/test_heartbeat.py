@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from core.files import save_json
-from core.heartbeat import SeenGpu, read_heartbeat
+from core.gpu import GpuLimits
+from core.heartbeat import SeenGpu, SeenProcess, read_heartbeat
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 RECORD = {
@@ -31,7 +32,8 @@ def test_a_heartbeat_tells_what_the_daemon_sees(tmp_path: Path) -> None:
     save_json(tmp_path / "daemon.json", RECORD)
     heartbeat = read_heartbeat(tmp_path / "daemon.json")
     assert heartbeat is not None
-    assert heartbeat.gpus == (SeenGpu(0, "NVIDIA GeForce RTX 3060", 9120, 12288),)
+    (gpu,) = heartbeat.gpus
+    assert gpu == SeenGpu(0, "NVIDIA GeForce RTX 3060", 9120, 12288, (SeenProcess(7),))
     assert (heartbeat.free_gpus, heartbeat.troubles) == ((0,), ("the disk is full",))
 
 
@@ -59,3 +61,16 @@ def test_an_unreadable_heartbeat_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "daemon.json").write_text(text)
     assert read_heartbeat(tmp_path / "daemon.json") is None
     assert read_heartbeat(tmp_path / "missing.json") is None
+
+
+def test_processes_and_limits_are_told_as_far_as_they_are_known(tmp_path: Path) -> None:
+    ours = {"pid": 8, "memory_mib": 3072, "run_id": "20261122-120000-mine", "name": "trainer.run"}
+    limits = {"slowdown_c": 95, "shutdown_c": None, "power_max_w": "much", "newer": 1}
+    gpu = {"index": 0, "processes": [ours, {"name": "no pid"}], "limits": limits}
+    save_json(tmp_path / "daemon.json", {**RECORD, "gpus": [gpu]})
+    heartbeat = read_heartbeat(tmp_path / "daemon.json")
+    assert heartbeat is not None
+    assert heartbeat.gpus[0].processes == (
+        SeenProcess(8, 3072, "20261122-120000-mine", "trainer.run", ""),
+    )
+    assert heartbeat.gpus[0].limits == GpuLimits(slowdown_c=95)

@@ -10,6 +10,7 @@
  *   0.utilization=97         percent; likewise fan; 0.temperature in Celsius
  *   0.power=168400           milliwatts; likewise power_limit
  *   0.clock=1807             MHz
+ *   0.slowdown=95            Celsius; likewise shutdown; power_max in milliwatts, clock_max in MHz
  *   0.throttle=4             the bits of the clocks' throttle reasons
  *   0.processes=4242:3072,77:-   pid:MiB; `-` where the driver does not tell
  *   0.memory_v2=error:13     as on a driver too old for version 2 of the memory call
@@ -98,6 +99,9 @@ static const unsigned long long TOTAL[CARDS] = {12288, 12288}, USED[CARDS] = {10
 static const unsigned long long UTILIZATION[CARDS] = {37, 5}, TEMPERATURE[CARDS] = {55, 44};
 static const unsigned long long FAN[CARDS] = {40, 30}, POWER[CARDS] = {90500, 15200};
 static const unsigned long long POWER_LIMIT[CARDS] = {170000, 170000}, CLOCK[CARDS] = {1807, 210};
+static const unsigned long long SLOWDOWN[CARDS] = {95, 95}, SHUTDOWN[CARDS] = {98, 98};
+static const unsigned long long POWER_MAX[CARDS] = {212000, 212000};
+static const unsigned long long CLOCK_MAX[CARDS] = {2100, 2100};
 static const unsigned long long THROTTLE[CARDS] = {0, 1}, NOTHING[CARDS] = {0, 0};
 
 int nvmlInitWithFlags(unsigned flags)
@@ -207,6 +211,24 @@ int nvmlDeviceGetEnforcedPowerLimit(card *device, unsigned *out)
 int nvmlDeviceGetClockInfo(card *device, int type, unsigned *out)
 {
     return type == 1 ? card_unsigned(device, "clock", CLOCK, out) : INVALID;
+}
+
+int nvmlDeviceGetTemperatureThreshold(card *device, int kind, unsigned *out)
+{
+    if (kind > 1)
+        return INVALID;
+    return card_unsigned(device, kind ? "slowdown" : "shutdown", kind ? SLOWDOWN : SHUTDOWN, out);
+}
+
+int nvmlDeviceGetPowerManagementLimitConstraints(card *device, unsigned *least, unsigned *most)
+{
+    *least = 100000;
+    return card_unsigned(device, "power_max", POWER_MAX, most);
+}
+
+int nvmlDeviceGetMaxClockInfo(card *device, int type, unsigned *out)
+{
+    return type == 1 ? card_unsigned(device, "clock_max", CLOCK_MAX, out) : INVALID;
 }
 
 int nvmlDeviceGetCurrentClocksThrottleReasons(card *device, unsigned long long *out)

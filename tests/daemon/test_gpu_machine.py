@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.gpu import latest
+from core.monitor import machine
+from core.monitor.gpu_minute import parse_minutes
 from core.paths import RunPaths, Workspace
 from core.run.store import Store
 from daemon.start import Start, trainer_environment
@@ -35,11 +37,29 @@ def test_both_cards_are_sampled_and_shown_with_their_processes(
     gpus = heartbeat(workspace)["gpus"]
     assert [gpu["name"] for gpu in gpus] == ["NVIDIA GeForce RTX 3060"] * 2
     assert [gpu["memory_total_mib"] for gpu in gpus] == [12288, 12288]
-    assert gpus[1]["processes"] == [{"pid": 4242, "memory_mib": 3072}]
+    (seen,) = gpus[1]["processes"]
+    assert (seen["pid"], seen["memory_mib"], seen["run_id"]) == (4242, 3072, "")
+    assert gpus[0]["limits"] == {
+        "slowdown_c": 95,
+        "shutdown_c": 98,
+        "power_max_w": 212.0,
+        "sm_clock_max_mhz": 2100,
+    }
     assert heartbeat(workspace)["free_gpus"] == [0, 1]
     # The row comes a moment after the heartbeat.
     wait_for(lambda: len(latest(workspace.gpu)) == 2)
     assert {snapshot.index for snapshot in latest(workspace.gpu)} == {0, 1}
+    told = wait_for(lambda: machine.latest(workspace.machine))
+    assert 0 < told.memory_used_mib < told.memory_total_mib
+
+
+def test_the_minute_that_the_daemon_ends_in_is_kept(workspace: Workspace, tmp_path: Path) -> None:
+    with daemon(workspace, extra=build_fake_nvml(tmp_path)):
+        wait_for(lambda: latest(workspace.gpu))
+    days = list((workspace.gpu / "minutes").iterdir())
+    minutes = [minute for day in days for minute in parse_minutes(day.read_text().splitlines())]
+    assert {minute.gpu for minute in minutes} == {0, 1}
+    assert {minute.power_w for minute in minutes} == {90.5, 15.2}
 
 
 def test_a_run_that_asks_for_more_gpus_than_there_are_is_refused(

@@ -274,3 +274,16 @@ def test_throttle_names_what_holds_the_clocks_down(bits: int, text: str) -> None
 def test_the_throttle_of_a_card_is_read(gpus: dict[str, str]) -> None:
     steer(gpus, f"0.throttle={0x4 | 0x20}")
     assert snapshots(gpus)[0]["throttle"] == "power+thermal"
+
+
+def test_limits_are_told_and_may_be_missing(gpus: dict[str, str]) -> None:
+    steer(gpus, "1.slowdown=error:3", "1.power_max=error:3")
+    readings, _ = ask(gpus, "say(read())")
+    limits = {
+        "slowdown_c": 95,
+        "shutdown_c": 98,
+        "power_max_w": 212.0,
+        "sm_clock_max_mhz": 2100,
+    }
+    assert readings[0]["limits"] == limits
+    assert readings[1]["limits"] == limits | {"slowdown_c": None, "power_max_w": None}

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from core.gpu import CSV_HEADER, GpuSnapshot, parse_rows, to_row
+from core.monitor.gpu_minute import HEADER, GpuMinute, parse_minutes
 from core.paths import CODE_ROOT, Workspace
 from daemon.nvml import GpuReading
-from daemon.sampler import Sampler, next_due, tidy
+from daemon.sampler import Sampler, next_due
+from daemon.tidying import tidy
 from tests.fake_gpu import UUIDS, build_broken_driver, build_fake_nvml, steer
 from tests.waiting import wait_until
 
@@ -136,6 +138,61 @@ def test_a_torn_last_line_is_ended_so_that_it_spoils_no_row(
     assert len(parse_rows(path.read_text().splitlines())) == 3
 
 
+def minutes_of(workspace: Workspace) -> list[GpuMinute]:
+    return parse_minutes(workspace.gpu_minutes_day(DAY).read_text().splitlines())
+
+
+def sample(nvml: FakeNvml, sampler: Sampler, seconds: int) -> None:
+    for _ in range(seconds):
+        sampler.tick()
+        nvml.at += timedelta(seconds=1)
+
+
+def test_a_minute_that_has_ended_is_a_row_per_gpu(
+    workspace: Workspace, nvml: FakeNvml, sampler: Sampler
+) -> None:
+    sample(nvml, sampler, 60)
+    assert not workspace.gpu_minutes_day(DAY).exists()
+    sample(nvml, sampler, 61)
+    assert workspace.gpu_minutes_day(DAY).read_text().splitlines()[:3] == [
+        HEADER,
+        "2026-11-22T12:00:00.000Z,0,60,1024,1024,12288,37,37,55,55,40,40,90.50,90.50,5339.50,",
+        "2026-11-22T12:00:00.000Z,1,60,1024,1024,12288,37,37,55,55,40,40,90.50,90.50,5339.50,",
+    ]
+    # The second minute counts the step from the first one too.
+    assert [minute.energy_j for minute in minutes_of(workspace)] == [5339.5, 5339.5, 5430, 5430]
+
+
+def test_the_present_minute_is_written_when_the_daemon_ends(
+    workspace: Workspace, nvml: FakeNvml, sampler: Sampler
+) -> None:
+    sampler.start()
+    wait_until(lambda: nvml.reads >= 1)
+    sampler.stop()
+    assert [minute.samples for minute in minutes_of(workspace)] == [nvml.reads] * 2
+
+
+def test_minutes_are_tidied_like_seconds(workspace: Workspace, sampler: Sampler) -> None:
+    folder = workspace.gpu_minutes_day(DAY).parent
+    folder.mkdir(parents=True)
+    for ago in (1, 2, 31):
+        workspace.gpu_minutes_day(DAY - timedelta(days=ago)).write_text(HEADER)
+    sampler.tick()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "2026-11-20.csv.gz",
+        "2026-11-21.csv",
+    ]
+
+
+def test_what_else_is_sampled_may_fail_without_harm(workspace: Workspace, nvml: FakeNvml) -> None:
+    class Failing:
+        def tick(self) -> None:
+            raise OSError("no /proc")
+
+    Sampler(workspace, nvml, also=[Failing()]).tick()
+    assert workspace.gpu_day(DAY).exists()
+
+
 def make_days(workspace: Workspace, *days_ago: int) -> None:
     workspace.gpu.mkdir(parents=True, exist_ok=True)
     for ago in days_ago:
@@ -161,7 +218,7 @@ def test_each_new_day_compresses_older_days_and_drops_the_oldest(
 
     nvml.at = NOON + timedelta(days=1)
     sampler.tick()
-    assert sorted(path.name for path in workspace.gpu.iterdir()) == [
+    assert sorted(path.name for path in workspace.gpu.iterdir() if path.is_file()) == [
         "2026-10-24.csv.gz",
         "2026-11-20.csv.gz",
         "2026-11-21.csv.gz",
