@@ -9,3 +9,13 @@ SECRET = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})\b")
 def mask(text: str) -> str:
     """The text with only the beginning of each token."""
     return SECRET.sub(lambda match: f"{match[0][:3]}…", text)
+
+
+_SECRET_BYTES = re.compile(SECRET.pattern.encode())
+
+
+def mask_bytes(data: bytes) -> bytes:
+    """The data with stars in each token's place after its beginning; no byte changes its place."""
+    if b"hf_" not in data and b"sk-" not in data:
+        return data
+    return _SECRET_BYTES.sub(lambda match: match[0][:3] + b"*" * (len(match[0]) - 3), data)
