@@ -1,16 +1,17 @@
 """The log of a run, as the page asks for it: some lines at a time, and what is new.
 
-| `GET /api/runs/<id>/log/...`       | answers with                                                      |
-|------------------------------------|-------------------------------------------------------------------|
-| `lines?before=N` `after=N` `around=N` | the lines there, within `floor` and `ceiling`                  |
-| `news?from=N&seen=N`               | the lines from N on, if the log is larger than what was seen      |
-| `news?from=N&seen=N&count=1`       | how many these are                                                |
-| `search?text=...&from=N`           | where the lines begin that hold the text; `troubles=1`: that are warnings or errors |
-| `marks`                            | where attempts begin, and their first errors                      |
-| `whole`                            | the log as a file                                                 |
+| `GET /api/runs/<id>/log/…`   | answers with                                               |
+|------------------------------|------------------------------------------------------------|
+| `lines?before=N`             | the lines before the offset N; also `after`, `around`      |
+| `news?from=N&seen=N`         | the lines from N on, if the log is larger than what was seen |
+| `news?from=N&seen=N&count=1` | how many these are                                         |
+| `search?text=…&from=N`       | where the lines begin that hold the text                   |
+| `search?troubles=1&from=N`   | where warnings and errors begin                            |
+| `marks`                      | where attempts begin, and their first errors               |
+| `whole`                      | the log as a file                                          |
 
-N are offsets in bytes. Every answer tells the size of the log and its generation; to a question
-with another `generation` that is all it tells.
+N are offsets in bytes; `floor` and `ceiling` bound what is shown and searched. Every answer tells
+the size of the log and its generation; to a question with another `generation`, that is all.
 """
 
 import json
@@ -54,15 +55,14 @@ class MarksShelf:
     def look(self, run: RunPaths, log: LogFile) -> Answer:
         """What is known by now; one at a time reads on."""
         with self._lock:
-            marks, busy = self._marks.pop(run, None) or (Marks(), Lock())
+            # Put at the end, so that the first is the one that nobody asked for the longest.
+            marks, busy = self._marks.pop(run) if run in self._marks else (Marks(), Lock())
             self._marks[run] = (marks, busy)
             if len(self._marks) > MAX_LOGS:
                 del self._marks[next(iter(self._marks))]
         with busy:
             marks.advance(log)
-            attempts = [
-                [attempt.number, attempt.start, attempt.first_error] for attempt in marks.attempts
-            ]
+            attempts = [[one.number, one.start, one.first_error] for one in marks.attempts]
             return {"attempts": attempts, "marked": marks.scanned, "all": marks.is_done(log)}
 
 
@@ -152,7 +152,6 @@ def look(run_id: str, what: str, query: Query) -> Response:
             answer["anew"] = True
         else:
             answer |= give(run, log, query)
-    # Straight to bytes: what is read of a log holds no half characters.
     body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
