@@ -10,7 +10,7 @@ from core.monitor.log_lines import Span, text_of
 from core.monitor.log_walk import Slice, find_any, walk
 from core.monitor.log_window import open_start
 
-BUDGET_S = 0.03
+BUDGET_S = 0.05
 MAX_ATTEMPTS = 1000
 
 _SIGN = b"=== attempt "
@@ -38,7 +38,7 @@ class Marks:
     attempts: list[Attempt] = field(default_factory=list)
 
     def advance(self, log: LogFile, clock: Callable[[], float] = monotonic) -> None:
-        """Read on in the log for some hundredths of a second, anew if it is another one."""
+        """Read on in the log for a twentieth of a second, anew if it is another one."""
         if log.generation != self.generation or log.size < self.scanned:
             self.generation, self.scanned, self.attempts = log.generation, 0, []
         until = clock() + BUDGET_S

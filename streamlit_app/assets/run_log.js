@@ -90,7 +90,7 @@ class View {
     } catch (error) {
       if (error instanceof Anew) {
         this.reset()
-        this.isPolling = false
+        setTimeout(() => this.poll())
       } else {
         this.failures += 1
         this.reason = error.name === "Error" ? error.message : ""
@@ -255,6 +255,7 @@ class View {
       const { pane } = this.parts
       pane.scrollTop = row.offsetTop - pane.clientHeight / 2 + row.offsetHeight / 2
       pane.scrollLeft = 0
+      pane.scrollIntoView({ block: "nearest" })
     })
   }
 

@@ -74,7 +74,7 @@ export class Rows {
     row.dataset.level = level
     row.start = start
     row.text = text
-    row.bar = level === "bar" ? (BAR.exec(text)?.[1] ?? null) : null
+    row.bar = level === "bar" ? (BAR.exec(text)?.[1].trim() ?? null) : null
     paint(row, this.wanted)
     this.tint(row)
     return row
