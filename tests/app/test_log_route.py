@@ -112,7 +112,7 @@ def test_a_run_without_a_log_has_an_empty_one(client: TestClient, run: RunPaths)
 
 def test_any_bytes_and_any_numbers_are_answered(client: TestClient, run: RunPaths) -> None:
     run.log.write_bytes(bytes(range(256)) * 1000)
-    for number in ("0", "-1", "1.5", "x", "", "9" * 15, "9" * 400, "١"):
+    for number in ("0", "-1", "1.5", "x", "", "9" * 15, "9" * 400, "\u0661"):
         for what in ("lines", "news", "search", "marks"):
             for name in ("before", "after", "around", "from", "floor", "ceiling", "seen"):
                 ask(client, what, text="a", **{name: number})
@@ -166,6 +166,8 @@ def cost_of_looks(
     lines = b"a line of the log\n" * 10_000
     with run.log.open("wb") as file:
         file.write(lines)
+        file.seek(size // 2)
+        file.write(lines)
         file.truncate(size)
         file.seek(0, os.SEEK_END)
         file.write(b"\n" + lines)
@@ -179,7 +181,7 @@ def cost_of_looks(
         patch.setattr(log_file.os, "pread", counted)
         end = ask(client, "lines")
         assert len(texts(end)) == len(texts(ask(client, "lines", after=0))) == 400
-        ask(client, "lines", around=size // 2)
+        ask(client, "lines", around=size // 2 + len(lines) // 2)
         ask(client, "news", start=end["end"], seen=end["size"])
     return sum(read)
 
