@@ -46,9 +46,10 @@ export function build(root, downloadAddress) {
     data: { role: "log", "aria-live": "off", "aria-label": "Log of the run" },
   }, parts.rows)
   parts.pill.hidden = parts.empty.hidden = true
-  const find = make("div", { className: "find" }, parts.field, parts.count, parts.previous, parts.next)
-  parts.tools = make("div", { className: "tools" }, parts.attempts, find, parts.troubles, parts.error,
-    parts.top, parts.end, parts.wrap, parts.tall, parts.download)
+  const hits = make("div", { className: "hits" }, parts.count, parts.previous, parts.next)
+  const find = make("div", { className: "find" }, parts.attempts, parts.field, parts.troubles, hits)
+  parts.tools = make("div", { className: "tools" }, find, parts.top, parts.end, parts.error,
+    make("span", { className: "gap" }), parts.wrap, parts.tall, parts.download)
   parts.frame = make("div", { className: "frame" }, parts.pane, parts.pill)
   parts.foot = make("div", { className: "foot" }, parts.state, parts.size)
   root.replaceChildren(parts.tools, parts.empty, parts.frame, parts.foot)
