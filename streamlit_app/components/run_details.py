@@ -5,16 +5,13 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.files import Stamp, read_tail, stamp
-from core.log_text import clean_log
+from core.files import Stamp, stamp
 from core.run.store import Run
 from streamlit_app import session, timeline
-from streamlit_app.components import download, start_timeline
+from streamlit_app.components import run_log, start_timeline
 from streamlit_app.components.phase_badge import show as show_phase
 from streamlit_app.display import bytes_text, moment_text, phase_of, sentence
 
-LOG_HEIGHT = 380
-LOG_LINES = 300
 MAX_CONFIG_BYTES = 256 * 1024
 TABS = (
     ":material/article: Log",
@@ -29,23 +26,11 @@ def show(run: Run) -> None:
     """Log, start, config, events and checkpoints."""
     tabs = st.tabs(TABS, key="details", on_change="rerun")
     for tab, show_one in zip(
-        tabs, (show_log, show_start, show_config, show_events, show_checkpoints), strict=True
+        tabs, (run_log.show, show_start, show_config, show_events, show_checkpoints), strict=True
     ):
         if tab.open:
             with tab:
                 show_one(run)
-
-
-def show_log(run: Run) -> None:
-    """The end of the log, and the whole of it to download."""
-    path = run.paths.log
-    text = _tail(path, stamp(path))
-    if not text:
-        st.caption("Nothing has been written yet.")
-        return
-    with st.container(height=LOG_HEIGHT, border=False, autoscroll=True, key="log"):
-        st.code(text, language=None, wrap_lines=True)
-    download.show("Download the whole log", path, f"{run.run_id}.log")
 
 
 def show_start(run: Run) -> None:
@@ -117,11 +102,6 @@ def _journal(run: Run) -> list[dict]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _records(path: Path, changed: Stamp) -> list[dict]:
     return timeline.read_records(path)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _tail(path: Path, changed: Stamp) -> str:
-    return clean_log(read_tail(path), LOG_LINES)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -192,12 +192,19 @@ def test_a_failed_run_says_why_as_text(place: Furnished, open_page: Open) -> Non
     assert "there is no loss curve" in everything(page)
 
 
-def test_the_log_is_shown_as_plain_text(place: Furnished, open_page: Open) -> None:
+def test_the_log_is_read_by_the_browser_alone(place: Furnished, open_page: Open) -> None:
     paths = place.add_run("poems", Phase.RUNNING)
-    paths.log.write_text("\x1b[32mgreen\x1b[0m <script>alert(1)</script>\n 1%|\r 99%|\n")
+    paths.log.write_text("a line of the log\n")
     page = open_page("run", run=paths.run_id)
-    assert page.code[0].value == "green <script>alert(1)</script>\n 99%|"
-    assert "<script" not in bars(page)
+    sent = [json.loads(part.proto.json) for part in page.get("bidi_component")]
+    asked = [part for part in sent if "address" in part and "/log" in part["address"]]
+    assert asked == [
+        {
+            "address": f"/api/runs/{paths.run_id}/log",
+            "live": True,
+            "empty": "Nothing has been written yet.",
+        }
+    ]
 
 
 def test_only_the_open_tab_is_filled(place: Furnished, open_page: Open) -> None:
