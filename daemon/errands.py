@@ -95,6 +95,10 @@ class Errands(ABC):
     def refuse(self, errand: Errand, reason: str, is_cancelled: bool = False) -> None:
         """Write down why there is no answer."""
 
+    def keeps(self, errand: Errand) -> bool:
+        """Whether the request stays although it was answered, for another try."""
+        return False
+
     def tick(self) -> None:
         """One turn: look at the errand being done, or begin the next. Never waits."""
         self._killed = [process for process in self._killed if process.poll() is None]
@@ -166,7 +170,8 @@ class Errands(ABC):
         if stamp(errand.request) in (asked, MISSING):
             if trouble:
                 self.refuse(errand, trouble, is_cancelled)
-            errand.request.unlink(missing_ok=True)
+            if not self.keeps(errand):
+                errand.request.unlink(missing_ok=True)
             if errand.cancel is not None:
                 errand.cancel.unlink(missing_ok=True)
         self._work = None

@@ -32,6 +32,8 @@ class Roster:
         self.waiting: list[Waiting] = []
         self.live: dict[str, LiveRun] = {}
         self.paused: dict[str, Waiting] = {}
+        self.ended: list[RunStatus] = []
+        """Runs that have ended, until somebody takes them off: people may want to be told."""
         self._written: dict[str, RunStatus] = {}
 
     def knows(self, run_id: str) -> bool:
@@ -104,7 +106,7 @@ class Roster:
         """End a run that does not live."""
         status = replace(run.status, position=0, ended_at=now(), held_by="", failure=failure)
         paths = self._paths(run.run_id)
-        records.record_move(paths, status, phase, reason)
+        self.ended.append(records.record_move(paths, status, phase, reason))
         self.drop(run.run_id)
         clear_requests(paths)
 
@@ -123,6 +125,7 @@ class Roster:
             if following.phase is Phase.PAUSED:
                 self.paused[run_id] = replace(run, status=status)
             else:
+                self.ended.append(status)
                 clear_requests(live.paths)
         log.info("run %s is %s: %s", run_id, following.phase, following.reason)
 

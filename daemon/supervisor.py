@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core.clock import now
+from core.heartbeat import read_heartbeat
 from core.paths import Workspace
 from core.run.phase import Phase
 from core.settings import Settings
@@ -18,6 +19,7 @@ from daemon.dataset_imports import Fetches, Imports
 from daemon.dispatch import Dispatch
 from daemon.each import for_each
 from daemon.errands import Errands
+from daemon.fresh_settings import FreshSettings
 from daemon.guarding import Guarding
 from daemon.heartbeat import beat, tell
 from daemon.intake import take_specs
@@ -25,6 +27,7 @@ from daemon.launch import Launcher
 from daemon.live_run import LiveRun
 from daemon.machine import Machine, MachineSampler
 from daemon.model_checks import ModelChecks
+from daemon.notices import Notices
 from daemon.nvml import Gpu, Nvml
 from daemon.obey import Obedience
 from daemon.preparing import Preparing
@@ -38,6 +41,7 @@ from daemon.standby_plan import may_prepare, wanted_ranks
 from daemon.standbys import Standbys
 from daemon.start import Start
 from daemon.take_up import TakeUp
+from daemon.telling import Telling
 from daemon.trainer_process import TrainerProcess
 from daemon.watch import Watch
 
@@ -76,13 +80,17 @@ class Supervisor:
         # What a training could load is in the cache: the sandbox need not ask the Hub.
         offline = {**environment, "HF_HUB_OFFLINE": "1"}
         self.sandbox = SandboxKeeper(workspace, sys.executable, offline, settings.sandbox_idle_s)
+        fresh = FreshSettings(workspace)
+        self.notices = Notices(workspace, sys.executable, environment, fresh)
         self.errands: dict[str, Errands] = {
+            "sending notices": self.notices,
             "checking models": ModelChecks(workspace, sys.executable, environment),
             "auditing datasets": Audits(workspace, sys.executable, environment),
             "fetching datasets": Fetches(workspace, sys.executable, environment),
             "importing datasets": Imports(workspace, sys.executable, environment),
         }
         self.roster = Roster(workspace)
+        self.telling = Telling(self.roster, fresh)
         self.take_up = TakeUp(self.roster, settings)
         self.requests = Requests(settings.queue_quiet_s)
         self.obedience = Obedience(self.roster, settings, clock)
@@ -114,10 +122,12 @@ class Supervisor:
     def open(self) -> None:
         """Make the folders, take up what an earlier daemon left, and begin to watch."""
         place = self.workspace
-        asked = (place.queue, place.rejected, place.model_checks, place.audits)
+        asked = (place.queue, place.rejected, place.model_checks, place.audits, place.notices)
         for folder in (*asked, place.inbox):
             folder.mkdir(parents=True, exist_ok=True)
+        earlier = read_heartbeat(place.heartbeat)
         self.take_up.all()
+        self.telling.catch_up(earlier.beat_at if earlier else None)
         self.standbys.open()
         self.sampler.start()
 
@@ -153,6 +163,7 @@ class Supervisor:
             "keeping trainers warm": self.keep_standbys,
             "looking at all runs": self.look_at_all_runs,
             "keeping the sandbox": self.keep_sandbox,
+            "telling what ended": self.telling.tick,
             **{name: errands.tick for name, errands in self.errands.items()},
             "the heartbeat": self.beat,
         }
@@ -257,7 +268,7 @@ class Supervisor:
             return
         self.beaten_at = self.clock()
         troubles = [*self.troubles.values(), *self.take_up.troubles.values()]
-        troubles += self.dispatch.troubles
+        troubles += [*self.dispatch.troubles, *self.notices.troubles]
         beat(
             self.workspace,
             self.started_at,

@@ -1,0 +1,1 @@
+"""What people are told elsewhere than on a page: that a run ended, or needs help."""
