@@ -1,37 +1,19 @@
 """Every run with what a list shows of it, each file read again only when it changed."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from core.errors import SpecError
-from core.files import Stamp, parse_json_lines, read_tail, stamp
+from core.files import Stamp, stamp
+from core.run.notes import Notes, load_notes
 from core.run.store import Run, Store
-from core.safe_yaml import load_yaml_mapping
-from core.spec.run_spec import RunSpec
-from streamlit_app.resumes import Resumes
+from streamlit_app.run_losses import Losses, LossReader
+from streamlit_app.spec_summary import Summary, read_summary
 
 Seen = tuple[Stamp, Stamp | None]
 """How metrics and journal stood when a run's losses were read."""
 
-# Validation is rarer than the loss: most files need the first look only.
-TAIL_BYTES = (16 * 1024, 1024 * 1024)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run was asked to do, in short."""
-
-    base_model: str = ""
-    method: str = ""
-    datasets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Losses:
-    """The newest loss and validation loss of a run."""
-
-    loss: float | None = None
-    eval_loss: float | None = None
+NEVER = (0, 0, 0)
+"""The stamp of a file that is not there."""
 
 
 class RunIndex:
@@ -41,13 +23,14 @@ class RunIndex:
         self.store = store
         self._runs: dict[str, tuple[Stamp, Run | None]] = {}
         self._summaries: dict[str, Summary] = {}
-        self._losses: dict[str, tuple[Seen, Losses]] = {}
+        self._losses: dict[str, tuple[Seen, LossReader, Losses]] = {}
+        self._notes: dict[str, tuple[Stamp, Notes]] = {}
 
     def runs(self) -> list[Run]:
         """Every readable run, the newest first."""
         paths = {paths.run_id: paths.status for paths in self.store.workspace.run_folders()}
         for gone in set(self._runs) - set(paths):
-            for cache in (self._runs, self._summaries, self._losses):
+            for cache in (self._runs, self._summaries, self._losses, self._notes):
                 cache.pop(gone, None)
         found = [self._run(run_id, path) for run_id, path in paths.items()]
         return sorted((run for run in found if run), key=lambda run: run.run_id, reverse=True)
@@ -55,21 +38,32 @@ class RunIndex:
     def summary(self, run: Run) -> Summary:
         """What the run was asked to do; its spec never changes, so it is read once."""
         if run.run_id not in self._summaries:
-            self._summaries[run.run_id] = read_summary(run)
+            self._summaries[run.run_id] = read_summary(run.paths.spec)
         return self._summaries[run.run_id]
 
     def losses(self, run: Run) -> Losses:
-        """The newest losses of the run."""
+        """The newest and best losses of the run."""
         was_resumed = run.status.attempt > 1
         seen = stamp(run.paths.metrics), stamp(run.paths.journal) if was_resumed else None
         known = self._losses.get(run.run_id)
         if known is None or known[0] != seen:
-            resumes = Resumes(run.paths.journal)
-            if was_resumed:
-                resumes.refresh()
-            known = seen, read_losses(run.paths.metrics, resumes)
+            reader = known[1] if known else LossReader(run.paths)
+            known = seen, reader, reader.read(was_resumed)
             self._losses[run.run_id] = known
+        return known[2]
+
+    def notes(self, run: Run) -> Notes:
+        """What people wrote about the run."""
+        seen = stamp(run.paths.notes)
+        known = self._notes.get(run.run_id)
+        if known is None or known[0] != seen:
+            known = seen, Notes() if seen == NEVER else load_notes(run.paths.notes)
+            self._notes[run.run_id] = known
         return known[1]
+
+    def tags(self, runs: Iterable[Run]) -> list[str]:
+        """Every tag that one of the runs has, sorted."""
+        return sorted({tag for run in runs for tag in self.notes(run).tags})
 
     def _run(self, run_id: str, path: Path) -> Run | None:
         seen = stamp(path)
@@ -78,36 +72,3 @@ class RunIndex:
             known = seen, self.store.find_run(run_id)
             self._runs[run_id] = known
         return known[1]
-
-
-def read_summary(run: Run) -> Summary:
-    """The summary of a spec that was checked when it was taken; empty when it cannot be read."""
-    try:
-        config = load_yaml_mapping(run.paths.spec.read_bytes())
-        config.pop("run", None)
-        spec = RunSpec(run.status.name, {"base_model": "", **config})
-        return Summary(spec.base_model, spec.method, spec.datasets)
-    except (OSError, SpecError, AttributeError, TypeError):
-        return Summary()
-
-
-def read_losses(path: Path, resumes: Resumes) -> Losses:
-    """The newest losses of a metrics file, looked for near its end.
-
-    Those of steps that were trained again are left out.
-    """
-    losses = Losses()
-    for size_bytes in TAIL_BYTES:
-        lines = read_tail(path, size_bytes).splitlines()
-        losses = Losses(_newest(lines, "loss", resumes), _newest(lines, "eval_loss", resumes))
-        if None not in (losses.loss, losses.eval_loss):
-            break
-    return losses
-
-
-def _newest(lines: list[str], key: str, resumes: Resumes) -> float | None:
-    """The value in the last line that has one; only lines with the key are parsed."""
-    word = f'"{key}"'
-    rows = (row for line in reversed(lines) if word in line for row in parse_json_lines([line]))
-    values = (row.get(key) for row in rows if resumes.keeps(row))
-    return next((float(value) for value in values if isinstance(value, int | float)), None)

@@ -18,7 +18,7 @@ from streamlit_app.display import (
     plain,
     sentence,
 )
-from streamlit_app.run_index import Summary
+from streamlit_app.spec_summary import Summary
 from streamlit_app.status_words import with_attempt
 
 

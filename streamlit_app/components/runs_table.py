@@ -19,7 +19,8 @@ from streamlit_app.display import (
     model_text,
     phase_text,
 )
-from streamlit_app.run_index import Losses, Summary
+from streamlit_app.run_losses import Losses
+from streamlit_app.spec_summary import Summary
 
 HEIGHT = 620
 MAX_ROWS = 16

@@ -2,13 +2,14 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.run.phase import Phase
 from core.run.store import Store
-from streamlit_app.resumes import Resumes
-from streamlit_app.run_index import Losses, RunIndex, read_losses
+from streamlit_app.run_index import RunIndex
+from streamlit_app.run_losses import Losses
 from tests.app.furnished import Furnished
 
 
@@ -41,28 +42,49 @@ def test_the_summary_of_an_unreadable_spec_is_empty(place: Furnished) -> None:
 
 
 def test_losses_are_found_far_from_the_end(place: Furnished) -> None:
-    path, never = place.root / "metrics.jsonl", Resumes(place.root / "journal.jsonl")
-    assert read_losses(path, never) == Losses()
+    paths = place.add_run("long", Phase.RUNNING)
+    index = RunIndex(Store(place.workspace))
+    assert index.losses(index.runs()[0]) == Losses()
     rows = [{"step": 1, "eval_loss": 0.5}, *({"step": n, "loss": n / 2} for n in range(2, 2000))]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 2000, "loss": 9')
-    assert read_losses(path, never) == Losses(999.5, 0.5)
+    paths.metrics.write_text(lines(rows) + '{"step": 2000, "loss": 9')
+    assert index.losses(index.runs()[0]) == Losses(999.5, 0.5, 0.5)
 
 
-def test_only_lines_with_a_loss_are_parsed(place: Furnished) -> None:
-    path, never = place.root / "metrics.jsonl", Resumes(place.root / "journal.jsonl")
+def test_a_line_that_is_broken_or_only_names_a_loss_counts_for_nothing(place: Furnished) -> None:
+    paths = place.add_run("odd", Phase.COMPLETED)
     rows = [{"loss": 0.5}, {"note": "no eval_loss here"}, {"loss": "nan"}, {"step": 3}]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"loss": broken\n')
-    assert read_losses(path, never) == Losses(0.5, None)
+    paths.metrics.write_text(lines(rows) + '{"eval_loss": broken\n{"eval_loss": "x"}\n')
+    index = RunIndex(Store(place.workspace))
+    assert index.losses(index.runs()[0]) == Losses(0.5)
+
+
+def test_the_best_validation_loss_stays_while_newer_ones_come(place: Furnished) -> None:
+    paths = place.add_run("watched", Phase.RUNNING)
+    index = RunIndex(Store(place.workspace))
+    paths.metrics.write_text(lines([{"step": 1, "eval_loss": 0.25}]))
+    assert index.losses(index.runs()[0]).best_eval_loss == 0.25
+    with paths.metrics.open("a") as file:
+        file.write(lines([{"step": 2, "eval_loss": 0.75}]))
+    assert index.losses(index.runs()[0]) == Losses(None, 0.75, 0.25)
+
+
+def test_metrics_that_were_replaced_are_read_from_the_start(place: Furnished) -> None:
+    paths = place.add_run("again", Phase.RUNNING)
+    index = RunIndex(Store(place.workspace))
+    paths.metrics.write_text(lines([{"step": n, "eval_loss": 0.25} for n in range(9)]))
+    assert index.losses(index.runs()[0]).best_eval_loss == 0.25
+    paths.metrics.write_text(lines([{"step": 1, "eval_loss": 0.5}]))
+    assert index.losses(index.runs()[0]).best_eval_loss == 0.5
 
 
 def test_losses_of_steps_that_are_trained_again_are_left_out(place: Furnished) -> None:
     paths = place.add_run("killed", Phase.QUEUED, attempt=1)
     place.metrics(paths, 3.0, 2.0, 1.0, eval_loss=1.5)
     index = RunIndex(Store(place.workspace))
-    assert index.losses(index.runs()[0]) == Losses(1.0, 1.5)
+    assert index.losses(index.runs()[0]) == Losses(1.0, 1.5, 1.5, 3120.4)
     place.change(paths, phase=Phase.RUNNING, attempt=2)
     place.plan(paths, attempt=2, step=2)
-    assert index.losses(index.runs()[0]) == Losses(2.0, None)
+    assert index.losses(index.runs()[0]) == Losses(2.0, tokens_per_second=3120.4)
 
 
 def test_runs_that_did_not_change_are_not_read_again(
@@ -80,3 +102,7 @@ def test_runs_that_did_not_change_are_not_read_again(
     again = [(run.run_id, index.summary(run), index.losses(run)) for run in index.runs()]
     assert again == first
     assert len(again) == 50
+
+
+def lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
