@@ -30,9 +30,9 @@ class Table:
 
 def tabulate(rows: list[dict[str, Any]]) -> Table | None:
     """The rows as columns; None where they are not all as a plain training writes them."""
-    attempts = {attempt_of(row) for row in rows}
+    attempts = {row.get("attempt", FIRST) for row in rows}
     steps = _numbers([row.get("step") for row in rows], MAX_STEP)
-    if len(attempts) > 1 or steps is None or not np.all(np.diff(steps) >= 0):
+    if len(attempts) > 1 or not is_whole(min(attempts)) or steps is None or not np.all(np.diff(steps) >= 0):
         return None
     keys = set().union(*rows)
     tokens = _numbers([row.get("tokens") for row in rows], MAX_STEP)
