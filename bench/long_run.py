@@ -51,7 +51,8 @@ def _lines(
         )
         tokens = f'"tokens": {step * TOKENS_PER_STEP}'
         yield (
-            f'{where}"loss": {spikes.get(step, loss)}, "learning_rate": {2e-4 / (1 + step / 9e4):.4e}, '
+            f'{where}"loss": {spikes.get(step, loss)}, '
+            f'"learning_rate": {2e-4 / (1 + step / 9e4):.4e}, '
             f'"grad_norm": {0.4 + loss / 3:.4f}, {tokens}, '
             f'"tokens_per_second": {3100 + loss * 40:.1f}, "gpu_memory_gib": 11.25}}\n'
         )

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from tsdownsample import MinMaxLTTBDownsampler
 
 MAX_POINTS = 1000
-FEWEST = 5
 
-_DOWNSAMPLER = MinMaxLTTBDownsampler()
+_DOWNSAMPLER: Any = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
 
 
 def thin(y: NDArray[Any], max_points: int = MAX_POINTS) -> NDArray[np.int64]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from core.errors import SpecError
 from core.files import Stamp, parse_json_lines, read_tail, stamp
+from core.monitor.resumes import Resumes
 from core.run.store import Run, Store
 from core.safe_yaml import load_yaml_mapping
 from core.spec.run_spec import RunSpec
-from streamlit_app.resumes import Resumes
 
 Seen = tuple[Stamp, Stamp | None]
 """How metrics and journal stood when a run's losses were read."""

@@ -3,20 +3,22 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Column: TypeAlias = "array[Any]"
 
 AXES = ("step", "tokens", "time", "clock", "epoch")
 """What a curve can be drawn over: `time` in seconds trained, `clock` in Unix seconds."""
 
 
-def _wide() -> array:
+def _wide() -> Column:
     return array("d")
 
 
-def _narrow() -> array:
+def _narrow() -> Column:
     return array("f")
 
 
@@ -24,11 +26,11 @@ def _narrow() -> array:
 class Places:
     """Where each row stands; every axis only ever rises."""
 
-    step: array = field(default_factory=_wide)
-    tokens: array = field(default_factory=_wide)
-    time: array = field(default_factory=_narrow)
-    clock: array = field(default_factory=_wide)
-    epoch: array = field(default_factory=_narrow)
+    step: Column = field(default_factory=_wide)
+    tokens: Column = field(default_factory=_wide)
+    time: Column = field(default_factory=_narrow)
+    clock: Column = field(default_factory=_wide)
+    epoch: Column = field(default_factory=_narrow)
 
     def __len__(self) -> int:
         return len(self.step)
@@ -38,9 +40,10 @@ class Places:
         for name in AXES:
             del self.axis(name)[count:]
 
-    def axis(self, name: str) -> array:
+    def axis(self, name: str) -> Column:
         """The column of one of AXES."""
-        return getattr(self, name)  # type: ignore[no-any-return]
+        column: Column = getattr(self, name)
+        return column
 
     def span(self, name: str, begin: float, end: float) -> tuple[int, int]:
         """The rows from `begin` to `end` on an axis, both included: the first, and one past."""
@@ -64,8 +67,8 @@ class Places:
 class Curve:
     """The values of one metric, and the rows they stand in."""
 
-    rows: array = field(default_factory=lambda: array("I"))
-    values: array = field(default_factory=_narrow)
+    rows: Column = field(default_factory=lambda: array("I"))
+    values: Column = field(default_factory=_narrow)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -79,22 +82,18 @@ class Curve:
         count = bisect_left(self.rows, row)
         del self.rows[count:], self.values[count:]
 
-    def drop_last(self) -> None:
-        """Forget the newest value."""
-        del self.rows[-1:], self.values[-1:]
-
     def span(self, first: int, end: int) -> tuple[int, int]:
         """The places of the values in the rows from `first` up to `end`, which is left out."""
         return bisect_left(self.rows, first), bisect_left(self.rows, end)
 
 
-def copied(column: array, begin: int, end: int) -> NDArray[Any]:
+def copied(column: Column, begin: int, end: int) -> NDArray[Any]:
     """A part of a column; a copy, so that the column may grow on."""
     kind = np.uint32 if column.typecode == "I" else np.dtype(column.typecode)
     return np.frombuffer(column, dtype=kind)[begin:end].copy() if column else np.empty(0, kind)
 
 
-def extend(column: array, values: NDArray[Any]) -> None:
+def extend(column: Column, values: NDArray[Any]) -> None:
     """Append values to a column."""
     kind = np.uint32 if column.typecode == "I" else np.dtype(column.typecode)
     column.frombytes(values.astype(kind).tobytes())
@@ -103,4 +102,5 @@ def extend(column: array, values: NDArray[Any]) -> None:
 def risen(values: NDArray[np.float64], before: float) -> NDArray[np.float64]:
     """The values as an axis, which never falls; NaN, where nothing was told, is as before it."""
     told: NDArray[np.float64] = np.nan_to_num(values, nan=before)
-    return np.maximum(np.maximum.accumulate(told), before)
+    rising: NDArray[np.float64] = np.maximum(np.maximum.accumulate(told), before)
+    return rising

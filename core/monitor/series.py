@@ -154,7 +154,7 @@ class Series:
         end = data.rfind(b"\n") + 1
         if not end and len(data) == BLOCK_BYTES:
             data = read_block(self.path, self._offset, MAX_LINE_BYTES)
-            end = data.find(b"\n") + 1
+            end = data.rfind(b"\n") + 1
             if not end and len(data) == MAX_LINE_BYTES:
                 end = len(data)
         self._take_all(list(parse_rows(data[:end].split(b"\n")[:-1])))
@@ -215,10 +215,19 @@ class Series:
         if step > kept_up_to:
             return
         if self.places.step and step < self.places.step[-1]:
-            # Trained anew, though nothing told so.
-            self._cut(self.places.span("step", step, step)[0])
-        self._place(row, step, attempt)
-        self._keep_values(row)
+            self._go_back(row, step, attempt)
+        else:
+            self._place(row, step, attempt)
+            self._keep_values(row, len(self.places) - 1)
+
+    def _go_back(self, row: dict[str, Any], step: float, attempt: int) -> None:
+        """A step that comes late, or is trained anew though nothing told so."""
+        place, end = self.places.span("step", step, step)
+        if place == end:
+            self._cut(place)
+            self._place(row, step, attempt)
+        self.generation += 1
+        self._keep_values(row, place)
 
     def _begin(self, attempt: int) -> None:
         """The first line of an attempt; where it went on from was written before."""
@@ -258,8 +267,8 @@ class Series:
             # No row told its time so far.
             self._origin_s = clock - before
 
-    def _keep_values(self, row: dict[str, Any]) -> None:
-        place, curves = len(self.places) - 1, self.curves
+    def _keep_values(self, row: dict[str, Any], place: int) -> None:
+        curves = self.curves
         for key, value in row.items():
             if key in WHERE or (type(value) is not float and type(value) is not int):
                 continue
@@ -277,10 +286,10 @@ class Series:
             self.lost_loss = True
 
     def _replace(self, curve: Curve, place: int) -> None:
-        """Forget a value of the same step: an evaluation is made again where a run is resumed."""
+        """Forget values of this step and later: an evaluation is made again at a resume."""
         steps = self.places.step
         if curve.rows and steps[curve.rows[-1]] >= steps[place]:
-            curve.drop_last()
+            curve.cut(self.places.span("step", steps[place], steps[place])[0])
             self.generation += 1
 
     def _new_curve(self, key: str) -> Curve | None:

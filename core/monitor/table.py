@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.monitor.resumes import attempt_of
+from core.monitor.resumes import FIRST
 from core.monitor.row import MAX_NUMBER, MAX_STEP, WHERE, moment_s
 
 NUMBERS = frozenset({int, float})
@@ -30,9 +30,11 @@ class Table:
 
 def tabulate(rows: list[dict[str, Any]]) -> Table | None:
     """The rows as columns; None where they are not all as a plain training writes them."""
-    attempts = {row.get("attempt", FIRST) for row in rows}
+    attempts = [row.get("attempt", FIRST) for row in rows]
+    if set(map(type, attempts)) != {int} or len(set(attempts)) > 1:
+        return None
     steps = _numbers([row.get("step") for row in rows], MAX_STEP)
-    if len(attempts) > 1 or not is_whole(min(attempts)) or steps is None or not np.all(np.diff(steps) >= 0):
+    if steps is None or not np.all(np.diff(steps) >= 0):
         return None
     keys = set().union(*rows)
     tokens = _numbers([row.get("tokens") for row in rows], MAX_STEP)
@@ -47,7 +49,7 @@ def tabulate(rows: list[dict[str, Any]]) -> Table | None:
         curves[key] = curve
     moments = [moment_s(row.get("at")) for row in rows]
     clock = np.array(moments, dtype=np.float64)
-    return Table(attempts.pop(), steps, tokens, epoch, clock, curves)
+    return Table(attempts[0], steps, tokens, epoch, clock, curves)
 
 
 def _numbers(cells: list[Any], limit: float) -> NDArray[np.float64] | None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from core.monitor.resumes import Resumes
 from core.run.phase import Phase
 from core.run.store import Store
-from streamlit_app.resumes import Resumes
 from streamlit_app.run_index import Losses, RunIndex, read_losses
 from tests.app.furnished import Furnished
 
