@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from core.files import parse_json_lines, read_tail
+from core.monitor.resumes import Resumes
 from core.numbers import is_number
 from core.paths import RunPaths
-from streamlit_app.resumes import Resumes
 
 BLOCK_BYTES = 4 * 1024 * 1024
 TAIL_BYTES = (16 * 1024, 1024 * 1024)

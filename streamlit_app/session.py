@@ -11,11 +11,12 @@ from core import gpu
 from core.clock import now
 from core.files import Stamp, stamp
 from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
+from core.monitor.series import LOOK_S, Series
+from core.monitor.shelf import SHELF
 from core.paths import RunPaths, Workspace, find_workspace
 from core.run.phase import Verb
 from core.run.store import Run, Store
 from core.settings import Settings, load_settings
-from streamlit_app.curves import Curves
 from streamlit_app.run_index import RunIndex
 from streamlit_app.start import Start
 from streamlit_app.start_reader import StartReader
@@ -68,11 +69,14 @@ def has_gpus() -> bool:
     return bool((seen and seen.gpus) or gpu.last(workspace().gpu))
 
 
-def curves(run: Run) -> Curves:
-    """The run's metrics as of now. Shared by all sessions; reads only what was added."""
-    found = _curves(run.paths)
-    found.refresh()
-    return found
+def curves(run: Run) -> Series:
+    """The run's metrics as of now. Shared by all sessions; reads only what was added.
+
+    A file that is very long is read by and by, a little at every call.
+    """
+    series = SHELF.get(run.paths).series
+    series.refresh(LOOK_S)
+    return series
 
 
 def start(run: Run) -> Start | None:
@@ -107,11 +111,6 @@ def zone() -> tzinfo:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _index(workspace: Workspace) -> RunIndex:
     return RunIndex(Store(workspace))
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _curves(paths: RunPaths) -> Curves:
-    return Curves(paths)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

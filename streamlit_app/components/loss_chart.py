@@ -6,12 +6,12 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.monitor.series import Series
 from core.run.phase import FINISHED
 from core.run.store import Run
 from core.thin import thin
 from streamlit_app import session
 from streamlit_app.components import live_plot
-from streamlit_app.curves import Curves
 
 HEIGHT = 320
 FEW_POINTS = 60
@@ -26,14 +26,14 @@ def show(run: Run) -> None:
     """The curves, at a fixed height whether or not there is a point yet."""
     curves = session.curves(run)
     if not curves.has_points and run.status.phase in FINISHED:
-        st.caption(NO_LOSS if curves.latest else NO_EVENT)
+        st.caption(NO_LOSS if curves.has_rows else NO_EVENT)
         return
     with st.container(height=HEIGHT, border=False):
         if not curves.has_points:
             st.caption("The loss curve appears here with the first log event of the training.")
             return
         live_plot.show(
-            _figure(run.paths.metrics, curves.version, curves),
+            _figure(run.paths.metrics, (curves.generation, len(curves.places)), curves),
             key="loss chart",
             height=HEIGHT,
             alt="Loss and validation loss over the steps of training",
@@ -41,19 +41,21 @@ def show(run: Run) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(path: Path, version: int, _curves: Curves) -> go.Figure:
+def _figure(path: Path, version: tuple[int, int], _curves: Series) -> go.Figure:
     """The same figure for the same numbers: what did not change is not sent again."""
     return figure(_curves)
 
 
-def figure(curves: Curves) -> go.Figure:
+def figure(curves: Series) -> go.Figure:
     """The two curves, thinned so that every spike stays."""
     chart = go.Figure()
     last_step = 0.0
     for key, name in NAMES.items():
-        steps, values = thin(*curves.points(key))
+        steps, values = curves.points(key)
         if len(steps) == 0:
             continue
+        places = thin(values)
+        steps, values = steps[places], values[places]
         last_step = max(last_step, steps[-1])
         mode = "lines+markers" if len(steps) < FEW_POINTS else "lines"
         chart.add_scatter(

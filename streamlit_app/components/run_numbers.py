@@ -31,7 +31,7 @@ def show(run: Run) -> None:
         st.metric("Training time" if is_finished else "Elapsed", elapsed)
         if not is_finished:
             st.metric("Time left", duration_text(status.progress.eta_s))
-    if status.progress.step or curves.latest:
+    if status.progress.step or curves.has_rows:
         st.caption(sentence(" · ".join(_counts(status, curves.last("tokens_per_second")))))
     if curves.lost_loss and not status.failure:
         st.warning(

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from core.monitor.resumes import Resumes
 from core.paths import CODE_ROOT, Workspace
 from core.run.phase import FINISHED, Verb
 from core.run.store import Run, Store
 from streamlit_app.guard import UNEXPECTED
-from streamlit_app.resumes import Resumes
 from tests.e2e.browsing import PATIENCE_MS, app, browser_page, choose
 from tests.real import copy_starter, daemon, wait_for
 from tests.supervision import phase, the_run

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import parse_json_lines, read_complete_lines
+from core.monitor.row import moment_s
 from core.numbers import is_number, is_whole
 
 FIRST = 1
@@ -13,10 +14,14 @@ FIRST = 1
 
 @dataclass
 class Resumes:
-    """The step that each attempt went on from; `refresh` reads only what the journal has new."""
+    """The step that each attempt went on from; `refresh` reads only what the journal has new.
+
+    `began_s` is when its training began, in Unix seconds.
+    """
 
     path: Path
     begun_at: dict[int, int] = field(default_factory=dict)
+    began_s: dict[int, float] = field(default_factory=dict)
     _offset: int = 0
 
     def refresh(self) -> None:
@@ -46,6 +51,9 @@ class Resumes:
         attempt, step = entry.get("attempt"), entry.get("step")
         if entry.get("entry") == "plan" and is_whole(attempt) and is_whole(step):
             self.begun_at[attempt] = step
+            began_s = moment_s(entry.get("at"))
+            if began_s is not None:
+                self.began_s[attempt] = began_s
 
 
 def attempt_of(row: dict[str, Any]) -> int:
