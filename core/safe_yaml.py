@@ -27,6 +27,7 @@ _FLOAT = re.compile(
         |\.(?:nan|NaN|NAN))$""",
     re.VERBOSE,
 )
+_FLOAT_STARTS = list("-+0123456789.")
 
 
 class _Loader(yaml.SafeLoader):
@@ -108,7 +109,7 @@ def _without_dates(
 
 
 _Loader.yaml_implicit_resolvers = _without_dates(yaml.SafeLoader.yaml_implicit_resolvers)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _FLOAT_STARTS)
 _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
@@ -150,6 +151,10 @@ class _PlainDumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+# Text that reads as a number here needs its quotes.
+_PlainDumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _FLOAT_STARTS)
 
 
 def _decode(source: str | bytes) -> str:

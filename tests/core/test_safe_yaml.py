@@ -68,3 +68,10 @@ def test_what_is_dumped_is_loaded_again_without_anchors() -> None:
     assert "&" not in text
     assert load_yaml(text) == {"b": shared, "a": shared}
     assert list(load_yaml(text)) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["0E0", "1e-4", "-3e5", "1.5", "2026-11-29", "null", "0x1F", "1_0"]
+)
+def test_text_that_looks_like_something_else_stays_text(text: str) -> None:
+    assert load_yaml_mapping(dump_yaml({"name": text})) == {"name": text}
