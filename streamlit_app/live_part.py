@@ -17,7 +17,9 @@ export default function (part) {{
   const root = part.parentElement.querySelector(".live-part")
   let stop = () => {{}}, gone = false
   module.then(
-    (loaded) => {{ if (!gone) stop = loaded.default(root, part.data) ?? stop }},
+    (loaded) => {{
+      if (!gone) stop = loaded.default(root, part.data, part.setTriggerValue) ?? stop
+    }},
     () => {{ root.textContent = "This part could not be loaded; reload the page." }},
   )
   return () => {{ gone = true; stop() }}
@@ -28,11 +30,18 @@ _HTML = '<link rel="stylesheet" href="{style}"><div class="live-part {name}"></d
 _parts: dict[str, Any] = {}
 
 
-def show(name: str, data: Mapping[str, Any], key: str, height: int | str = "content") -> None:
+def show(
+    name: str,
+    data: Mapping[str, Any],
+    key: str,
+    height: int | str = "content",
+    on_moved: bool = False,
+) -> None:
     """Draw the part whose script and style are `assets/<name>.js` and `.css`.
 
-    The script's default export is `(root, data) => stop`: it is called at first and with every
-    change of the data, on the same `root`; `stop` ends what it began.
+    The script's default export is `(root, data, tell) => stop`: it is called at first and with
+    every change of the data, on the same `root`; `stop` ends what it began. With `on_moved` the
+    page is drawn anew whenever the script says `tell("moved", true)`.
     """
     if name not in _parts:
         _parts[name] = st.components.v2.component(
@@ -41,4 +50,9 @@ def show(name: str, data: Mapping[str, Any], key: str, height: int | str = "cont
             js=_LOADER.format(script=assets.address(f"{name}.js")),
             isolate_styles=False,
         )
-    _parts[name](data=dict(data), key=key, height=height)
+    callbacks = {"on_moved_change": _draw_anew} if on_moved else {}
+    _parts[name](data=dict(data), key=key, height=height, **callbacks)
+
+
+def _draw_anew() -> None:
+    """Nothing more: whatever a part tells, the page's script runs again."""

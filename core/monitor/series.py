@@ -113,6 +113,20 @@ class Series:
             steps = copied(self.places.step, 0, len(self.places))
             return steps[copied(curve.rows, 0, len(curve))], copied(curve.values, 0, len(curve))
 
+    def newest(self, key: str, count: int) -> NDArray[np.float32]:
+        """The last values of a metric, `count` at most, the oldest first."""
+        with self._lock:
+            curve = self.curves.get(key, Curve())
+            return copied(curve.values, max(0, len(curve) - count), len(curve))
+
+    def lowest(self, key: str) -> tuple[float, float] | None:
+        """Step and value of the lowest value of a metric, the first of equals; or None."""
+        steps, values = self.points(key)
+        if not len(values):
+            return None
+        place = int(values.argmin())
+        return float(steps[place]), float(values[place])
+
     def _look(self) -> None:
         """How large the file is; everything is forgotten when it is not the one that was read."""
         try:

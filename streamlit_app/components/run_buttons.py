@@ -1,44 +1,23 @@
 """What can be done with a run."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from core.run.phase import FINISHED, Phase, Verb
 from core.run.store import Run
-from core.run.verbs import problem_with, ran_out_of_gpu_memory
+from core.run.verbs import ran_out_of_gpu_memory
 from streamlit_app import session
 from streamlit_app.batch import next_halving
 from streamlit_app.components import verb_button
 from streamlit_app.components.run_summary import load_config
 from streamlit_app.components.verb_button import Weight
 from streamlit_app.display import VERB_ICONS, VERB_WORDS, plain
+from streamlit_app.run_offer import Offer
 
 CONFIRMING = "cancel to confirm"
 """Where it is kept which run a person is being asked about."""
 
 VERBS = (Verb.RESUME, Verb.PAUSE, Verb.CHECKPOINT, Verb.SHRINK, Verb.RETRY)
 """In the order of the buttons; cancelling comes last, and asks first."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What the buttons stand on: where it changed, they must be drawn anew."""
-
-    phase: Phase
-    verbs: frozenset[Verb]
-    asked: frozenset[Verb]
-    has_weights: bool
-
-
-def find_offer(run: Run) -> Offer:
-    """What applies to the run now, and what was asked of it and has not been answered yet."""
-    return Offer(
-        phase=run.status.phase,
-        verbs=frozenset(verb for verb in Verb if _applies(verb, run)),
-        asked=frozenset(session.store().requested(run.run_id)),
-        has_weights=run.newest_part() is not None,
-    )
 
 
 def show(run: Run, offer: Offer) -> None:
@@ -60,12 +39,6 @@ def shrink_text(run: Run) -> str:
     return (
         f"Half the batch: {', '.join(changes)}. Less memory, and as many rows per step as before."
     )
-
-
-def _applies(verb: Verb, run: Run) -> bool:
-    if problem_with(verb, run.status):
-        return False
-    return verb is not Verb.SHRINK or bool(next_halving(load_config(run), run.status.shrinks))
 
 
 def _show_verbs(run: Run, offer: Offer) -> None:

@@ -1,35 +1,18 @@
-"""How a run is doing: phase, progress, numbers and curves."""
+"""What went wrong with a run, its curves, and what it was asked to do."""
 
 import streamlit as st
 
-from core.run.phase import FINISHED, LIVE, Phase
+from core.run.phase import FINISHED, Phase
 from core.run.store import Run
-from streamlit_app import session
-from streamlit_app.components import (
-    failure_panel,
-    loss_chart,
-    phase_badge,
-    progress_bar,
-    run_numbers,
-    run_summary,
-    start_timeline,
-)
-from streamlit_app.status_words import why_text
+from streamlit_app import guard, session
+from streamlit_app.components import failure_panel, loss_chart, run_summary, start_timeline
 
 
 def show(run: Run) -> None:
-    """Everything above the details."""
+    """Everything between the head and the details."""
     status = run.status
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        phase_badge.show(status.phase)
-        st.text(why_text(status), width="stretch")
     if status.phase is Phase.FAILED and status.failure:
         failure_panel.show(status, status.failure)
-    # One that waits again shows how far it had come.
-    if status.phase in LIVE or (status.phase not in FINISHED and status.progress.total_steps):
-        progress_bar.show(status)
-    if status.started_at:
-        run_numbers.show(run)
     curves, about = st.columns([2, 1], gap="medium")
     with curves:
         show_curves(run)
@@ -39,8 +22,17 @@ def show(run: Run) -> None:
 
 def show_curves(run: Run) -> None:
     """The curves; as long as they have no point, how the run came or comes to its first step."""
-    start = None if session.curves(run).has_points else session.start(run)
+    has_start = not session.curves(run).has_points and session.start(run) is not None
+    if has_start:
+        is_starting = run.status.phase not in FINISHED
+        st.fragment(run_every=1 if is_starting else None)(show_start)(run)
+    if not has_start or run.status.phase in FINISHED:
+        loss_chart.show(run)
+
+
+@guard.shown()
+def show_start(run: Run) -> None:
+    """How the attempt comes to its first step."""
+    start = session.start(run)
     if start:
         start_timeline.show(start)
-    if start is None or run.status.phase in FINISHED:
-        loss_chart.show(run)

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from core.run.phase import FINISHED, MOVES
+from core.run.phase import FINISHED
 from core.run.store import Run
-from streamlit_app import guard, session
-from streamlit_app.components import preview_panel, run_buttons, run_details, run_panel
-from streamlit_app.components.run_buttons import Offer
+from streamlit_app import run_offer, session
+from streamlit_app.components import preview_panel, run_buttons, run_details, run_head, run_panel
 from streamlit_app.display import plain
 
 RUNS_PAGE = "views/runs.py"
@@ -21,34 +20,14 @@ def show_missing() -> None:
 
 
 def show_run(run: Run) -> None:
-    """The page of a run; one that has not ended draws itself anew each second."""
+    """The page of a run: what changes each second draws itself, the rest is drawn when it moves."""
     st.title(plain(run.status.name), anchor=False)
-    offer = run_buttons.find_offer(run)
-    run_buttons.show(run, offer)
-    if run.status.phase not in FINISHED:
-        st.fragment(run_every=1)(show_live)(run, offer)
-        return
+    run_buttons.show(run, run_offer.find_offer(run))
+    run_head.show(run)
     run_panel.show(run)
-    preview_panel.show(run)
+    if run.status.phase in FINISHED:
+        preview_panel.show(run)
     run_details.show(run)
-    if MOVES[run.status.phase]:
-        st.fragment(run_every=1)(guard.shown()(watch))(run, offer)
-
-
-@guard.shown()
-def show_live(before: Run, offer: Offer) -> None:
-    """The parts that change."""
-    run = watch(before, offer)
-    run_panel.show(run)
-    run_details.show(run)
-
-
-def watch(before: Run, offer: Offer) -> Run:
-    """The run as of now; where its buttons are others, the whole page is drawn anew."""
-    run = session.store().find_run(before.run_id) or before
-    if run_buttons.find_offer(run) != offer:
-        st.rerun()
-    return run
 
 
 chosen = session.selected_run()

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -13,8 +14,14 @@ def buttons(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
 
 
+def head(page: AppTest) -> dict[str, Any]:
+    """What the head of the page was drawn with."""
+    sent = [json.loads(part.proto.json) for part in page.get("bidi_component")]
+    return next(part["now"] for part in sent if "now" in part)
+
+
 def metrics(page: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in page.metric}
+    return {label: value for label, value, _ in head(page)["tiles"]}
 
 
 def test_an_address_without_a_run_leads_to_the_runs(place: Furnished, open_page: Open) -> None:
@@ -28,11 +35,14 @@ def test_a_running_run_shows_step_loss_and_time_left(place: Furnished, open_page
     paths = place.add_run("poems", Phase.RUNNING, stage="training", progress=running)
     place.metrics(paths, 2.5, 0.8254, eval_loss=0.9)
     page = open_page("run", run=paths.run_id)
-    assert page.progress[0].text == "Training · 420 of 1,000 steps · 42%"
+    assert head(page)["bar"] == {
+        "fraction": 0.42,
+        "text": "Training · 420 of 1,000 steps · 42%",
+    }
     shown = metrics(page)
     assert (shown["Loss"], shown["Validation loss"]) == ("0.8254", "0.9000")
     assert shown["Time left"] == "3 h 12 min"
-    assert "1,234,567 tokens · 3,120 tokens per second" in everything(page)
+    assert "1,234,567 tokens · 3,120 tokens per second" in head(page)["lines"][0]
     assert chart_data(page)
 
 
@@ -164,9 +174,9 @@ def test_a_finished_run_shows_its_losses_and_its_kept_preview(
     shown = metrics(page)
     assert (shown["Loss"], shown["Validation loss"]) == ("0.0053", "0.0562")
     assert shown["Training time"] == "2 min 05 s"
+    assert head(page)["why"] == "Trained 192 steps"
     texts = [text.value for text in page.text]
-    assert "Trained 192 steps" in texts
-    assert texts[1:4] == ["Capital of France?", "<b>Paris</b>, of course", "It is Paris."]
+    assert texts[:3] == ["Capital of France?", "<b>Paris</b>, of course", "It is Paris."]
     assert page.page_link[0].label == "**Chat with it**"
 
 
@@ -188,7 +198,7 @@ def test_a_failed_run_says_why_as_text(place: Furnished, open_page: Open) -> Non
     reason = "ValueError: ![x](http://evil.example/x.png) <script>alert(1)</script>"
     paths = place.add_run("evil", Phase.FAILED, reason=reason)
     page = open_page("run", run=paths.run_id)
-    assert page.text[0].value == reason
+    assert head(page)["why"] == reason
     assert "there is no loss curve" in everything(page)
 
 
@@ -228,7 +238,7 @@ def test_a_loss_that_is_no_number_is_a_warning(place: Furnished, open_page: Open
     place.metrics(paths, 2.5)
     with paths.metrics.open("a") as file:
         file.write(json.dumps({"step": 2, "not_finite": ["loss"]}) + "\n")
-    assert "no number any more" in open_page("run", run=paths.run_id).warning[0].value
+    assert "no number any more" in head(open_page("run", run=paths.run_id))["warning"]
 
 
 def test_a_damaged_run_folder_does_not_break_its_page(place: Furnished, open_page: Open) -> None:

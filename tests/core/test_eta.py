@@ -27,6 +27,11 @@ def test_the_time_left_is_the_recent_pace_times_what_is_left() -> None:
     assert estimate_s(rows, AT + timedelta(seconds=50)) == 150.0
 
 
+def test_an_evaluation_between_two_steps_does_not_change_the_pace() -> None:
+    rows = [row(step, step + (60.0 if step > 15 else 0.0)) for step in range(10, 21)]
+    assert estimate_s(rows, AT + timedelta(seconds=80)) == 80.0
+
+
 def test_there_is_no_estimate_before_two_events_of_one_attempt() -> None:
     assert estimate_s([], AT) is None
     assert estimate_s([row(1, 0)], AT) is None

@@ -1,0 +1,167 @@
+// The head of a run's page: it asks the app each second how the run is doing, and tells the page when
+// more than the head has changed. The browser's tab shows how far the run is.
+
+const POLL_MS = 1000
+const SLOWEST_POLL_MS = 10_000
+const APP_TITLE = document.title
+const heads = new WeakMap()
+
+export default function (root, data, tell) {
+  let head = heads.get(root)
+  if (!head || head.address !== data.address) {
+    head?.stop()
+    heads.set(root, (head = new Head(root, data.address)))
+  }
+  head.start(data.now, tell)
+  return () => head.stop()
+}
+
+class Head {
+  constructor(root, address) {
+    this.root = root
+    this.address = address
+    this.failures = 0
+    this.parts = build(root)
+    this.onVisible = () => this.poll()
+  }
+
+  /** What the page was drawn with. */
+  start(now, tell) {
+    Object.assign(this, { drawn: now.revision, tell, isStopped: false })
+    document.addEventListener("visibilitychange", this.onVisible)
+    this.draw(now)
+    this.wait(POLL_MS)
+  }
+
+  stop() {
+    this.isStopped = true
+    clearTimeout(this.timer)
+    document.removeEventListener("visibilitychange", this.onVisible)
+    showInTab("", null)
+  }
+
+  wait(ms) {
+    clearTimeout(this.timer)
+    if (!this.isStopped && (this.now.moves || this.failures)) this.timer = setTimeout(() => this.poll(), ms)
+  }
+
+  async poll() {
+    if (this.isStopped || this.isPolling || !this.root.isConnected) return
+    this.isPolling = true
+    try {
+      const reply = await fetch(this.address, { signal: AbortSignal.timeout(20_000) })
+      if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "")
+      this.take(await reply.json())
+    } catch (error) {
+      this.failures += 1
+      this.failedAt ??= new Date()
+      this.parts.lost.textContent = (error.name === "Error" && error.message) ||
+        `No answer from the app since ${this.failedAt.toLocaleTimeString()}: these numbers are from then. Trying again…`
+    }
+    this.isPolling = false
+    const pace = document.hidden ? SLOWEST_POLL_MS : POLL_MS
+    this.wait(Math.min(pace * 2 ** this.failures, SLOWEST_POLL_MS))
+  }
+
+  take(now) {
+    this.failures = 0
+    this.failedAt = null
+    this.parts.lost.textContent = ""
+    if (this.isStopped) return
+    this.draw(now)
+    if (now.revision !== this.drawn) this.tell("moved", true)
+  }
+
+  draw(now) {
+    this.now = now
+    const { parts } = this
+    parts.badge.className = `badge ${now.color}`
+    set(parts.icon, now.icon)
+    set(parts.phase, now.phase)
+    set(parts.why, now.why)
+    set(parts.warning, now.warning)
+    set(parts.stale, now.stale)
+    drawBar(parts, now.bar)
+    drawTiles(parts.tiles, now.tiles)
+    drawLines(parts.lines, now.lines)
+    showInTab(now.tab, now.bar)
+  }
+}
+
+function build(root) {
+  const parts = {}
+  for (const [name, kind] of Object.entries({
+    icon: "span", phase: "span", why: "span", barText: "div", fill: "div", tiles: "dl", lines: "div",
+    warning: "p", stale: "p", lost: "p",
+  })) parts[name] = make(kind, { className: name })
+  parts.icon.ariaHidden = "true"
+  for (const name of ["warning", "stale", "lost"]) parts[name].setAttribute("role", "status")
+  parts.badge = make("span", { className: "badge" }, parts.icon, parts.phase)
+  parts.track = make("div", { className: "track" }, parts.fill)
+  parts.track.setAttribute("role", "progressbar")
+  parts.track.setAttribute("aria-label", "Progress of the run")
+  parts.bar = make("div", { className: "bar" }, parts.barText, parts.track)
+  const state = make("div", { className: "state" }, parts.badge, parts.why)
+  root.replaceChildren(
+    state, parts.lost, parts.stale, parts.bar, parts.warning, parts.tiles, parts.lines,
+  )
+  return parts
+}
+
+function make(kind, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(kind), properties)
+  element.append(...children)
+  return element
+}
+
+/** Only what is another text is written: a screen reader tells what changes. */
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+function drawBar(parts, bar) {
+  parts.bar.hidden = !bar
+  if (!bar) return
+  set(parts.barText, bar.text)
+  parts.fill.style.width = `${bar.fraction * 100}%`
+  parts.track.setAttribute("aria-valuenow", String(Math.round(bar.fraction * 100)))
+  parts.track.setAttribute("aria-valuetext", bar.text)
+}
+
+function drawTiles(list, tiles) {
+  while (list.children.length > tiles.length) list.lastChild.remove()
+  while (list.children.length < tiles.length) {
+    list.append(make("div", {}, make("dt"), make("dd", { className: "value" }), make("dd", { className: "note" })))
+  }
+  tiles.forEach((texts, place) => {
+    texts.forEach((text, part) => set(list.children[place].children[part], text))
+  })
+}
+
+function drawLines(list, lines) {
+  while (list.children.length > lines.length) list.lastChild.remove()
+  while (list.children.length < lines.length) list.append(make("div"))
+  lines.forEach((text, place) => set(list.children[place], text))
+}
+
+let ownIcon = null
+
+/** Name and progress in the browser's tab; what the app has there, when there is nothing to tell. */
+function showInTab(text, bar) {
+  document.title = text || APP_TITLE
+  const link = document.querySelector("link[rel~='icon']")
+  if (!link) return
+  if (!link.href.startsWith("data:image/svg+xml,")) ownIcon = link.href
+  const wanted = text && bar ? ring(bar.fraction) : ownIcon
+  if (wanted && link.href !== wanted) link.href = wanted
+}
+
+/** A ring that closes as the run goes on. */
+function ring(fraction) {
+  const circle = (color, extra) =>
+    `<circle cx="16" cy="16" r="12" fill="none" stroke="${color}" stroke-width="7" ${extra}/>`
+  const length = 2 * Math.PI * 12
+  const done = `stroke-dasharray="${(length * fraction).toFixed(1)} ${length.toFixed(1)}" transform="rotate(-90 16 16)"`
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${circle("#B8C0D0", "")}${circle("#4353B8", done)}</svg>`
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`
+}

@@ -1,0 +1,30 @@
+"""`GET /api/runs/<id>/now`: how a run is doing now, as the head of its page shows it."""
+
+import json
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from streamlit_app import run_head, session
+
+PATH = "/api/runs/{run_id}/now"
+
+
+def look(run_id: str) -> Response:
+    """What the head says of the run."""
+    run = session.store().find_run(run_id)
+    if run is None:
+        reason = "There is no such run. Its folder may have been removed."
+        return JSONResponse({"reason": reason}, 404)
+    body = json.dumps(run_head.tell(run), ensure_ascii=False, separators=(",", ":"))
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+async def answer(request: Request) -> Response:
+    """Look at the run beside the loop that serves everybody."""
+    return await run_in_threadpool(look, request.path_params["run_id"])
+
+
+ROUTES = [Route(PATH, answer, methods=["GET"])]
