@@ -1,6 +1,7 @@
 """What a page asks for: the workspace, its runs, and which run is chosen."""
 
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -108,16 +109,17 @@ def zone() -> tzinfo:
         return UTC
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+# Asked for many times a second: Streamlit's own caches take a tenth of a millisecond per argument.
+@lru_cache(maxsize=8)
 def _index(workspace: Workspace) -> RunIndex:
     return RunIndex(Store(workspace))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@lru_cache(maxsize=64)
 def _start_reader(paths: RunPaths, attempt: int) -> StartReader:
     return StartReader(paths, attempt)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@lru_cache(maxsize=8)
 def _settings(path: Path, changed: Stamp) -> Settings:
     return load_settings(path)

@@ -1,7 +1,9 @@
 """A workspace with runs in any phase, and the app on it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -57,3 +59,9 @@ def everything(app: AppTest) -> str:
     """Every text in the page."""
     kinds = ("title", "subheader", "markdown", "caption", "text", "code", "warning", "error")
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def head(page: AppTest) -> dict[str, Any]:
+    """What the head of a run's page was drawn with."""
+    sent = [json.loads(part.proto.json) for part in page.get("bidi_component")]
+    return next(part["now"] for part in sent if "now" in part)

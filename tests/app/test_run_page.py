@@ -1,23 +1,16 @@
 import json
-from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
 from core.run.phase import Phase, Verb
 from core.run.preview import Preview, save_previews
 from core.run.store import Store
-from tests.app.conftest import Open, everything, press
+from tests.app.conftest import Open, everything, head, press
 from tests.app.furnished import Furnished, chat_row, progress
 
 
 def buttons(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
-
-
-def head(page: AppTest) -> dict[str, Any]:
-    """What the head of the page was drawn with."""
-    sent = [json.loads(part.proto.json) for part in page.get("bidi_component")]
-    return next(part["now"] for part in sent if "now" in part)
 
 
 def metrics(page: AppTest) -> dict[str, str]:

@@ -9,7 +9,7 @@ from core.run.failure import Failure, FailureKind
 from core.run.phase import Phase, Verb
 from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
-from tests.app.conftest import Open, everything, press
+from tests.app.conftest import Open, everything, head, press
 from tests.app.furnished import SPEC, Furnished, progress
 
 KILLED = Failure(FailureKind.KILLED, "The training was killed.", "Try again.", ("Killed",), 57)
@@ -138,7 +138,7 @@ def test_a_failure_tells_what_happened_what_to_try_and_the_lines_of_its_log(
     assert "Look at `train.jsonl`" in told
     assert "**now**" not in told
     assert "3 attempts\\, 2 of them automatic restarts" in told
-    assert page.text[0].value == "At step 3 of 1,000 · try 3"
+    assert head(page)["why"] == "At step 3 of 1,000 · try 3"
 
 
 def test_a_paused_run_keeps_its_bar_and_its_clock_stands_still(
@@ -154,9 +154,9 @@ def test_a_paused_run_keeps_its_bar_and_its_clock_stands_still(
         resumable=True,
     )
     page = open_page("run", run=paths.run_id)
-    assert page.text[0].value == "Paused at step 40 of 1,000. Resume continues from there."
-    assert page.progress[0].text == "40 of 1,000 steps · 4%"
-    assert {metric.label: metric.value for metric in page.metric}["Elapsed"] == "2 min 05 s"
+    assert "Paused at step 40 of 1,000. Resume continues from there." in head(page)["why"]
+    assert head(page)["bar"]["text"] == "40 of 1,000 steps · 4%"
+    assert ["Elapsed", "2 min 05 s", ""] in head(page)["tiles"]
 
 
 def test_a_run_that_starts_again_keeps_its_curve(place: Furnished, open_page: Open) -> None:
@@ -164,7 +164,7 @@ def test_a_run_that_starts_again_keeps_its_curve(place: Furnished, open_page: Op
     place.metrics(paths, 3.0, 2.0, 1.0)
     page = open_page("run", run=paths.run_id)
     assert page.get("bidi_component")
-    assert page.text[0].value.endswith("try 2")
+    assert head(page)["why"].endswith("try 2")
 
 
 def test_the_curve_is_marked_where_the_run_went_on(place: Furnished, open_page: Open) -> None:
@@ -172,7 +172,7 @@ def test_the_curve_is_marked_where_the_run_went_on(place: Furnished, open_page: 
     place.metrics(paths, 3.0, 2.0, 1.0)
     place.plan(paths, attempt=1, step=0)
     place.plan(paths, attempt=2, step=2)
-    drawn = open_page("run", run=paths.run_id).get("bidi_component")[0].proto.json
+    drawn = open_page("run", run=paths.run_id).get("bidi_component")[1].proto.json
     assert "attempt 2" in drawn
     assert "attempt 1" not in drawn
 
