@@ -1,4 +1,4 @@
-"""`make bench`: how soon trainings start and end, what the supervisor takes, how fast data comes.
+"""`make bench`: how soon trainings start, what supervising and watching take, how fast data comes.
 
 The seconds depend on the machine and on what else it does: measure where nothing else runs. The
 load (waiting processes, as `uptime` tells it) before and after is printed with the numbers.
@@ -9,6 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from bench import monitor
 from bench.between import measure_between
 from bench.data_import import measure_import
 from bench.starts import measure_starts
@@ -16,7 +17,8 @@ from bench.supervisor import Sizes, measure_supervisor
 from bench.token_rates import measure_tokens
 from bench.whole import measure_whole
 
-PARTS = ("starts", "whole", "between", "supervisor", "import", "tokens")
+ROWS = (100, 10_000, 1_000_000)
+PARTS = ("starts", "whole", "between", "supervisor", "import", "tokens", "monitor")
 
 
 def main() -> None:
@@ -32,6 +34,9 @@ def main() -> None:
     parser.add_argument("--idle-s", type=float, default=60, help="seconds of an idle daemon")
     parser.add_argument("--import-mb", type=int, default=1000, help="size of the imported file")
     parser.add_argument("--token-rows", type=int, default=100_000, help="chats that are audited")
+    parser.add_argument("--rows", type=int, default=ROWS, nargs="+", help="of watched runs")
+    parser.add_argument("--watch-s", type=float, default=20, help="seconds of watching a page")
+    parser.add_argument("--browsers", type=int, default=20, help="that watch one run at once")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         load, root = os.getloadavg()[0], Path(folder)
@@ -52,6 +57,10 @@ def measure(part: str, folder: Path, given: argparse.Namespace) -> str:
         return measure_import(folder, given.rounds, given.import_mb)
     if part == "tokens":
         return measure_tokens(folder, given.rounds, given.token_rows)
+    if part == "monitor":
+        return monitor.measure_monitor(
+            folder, monitor.Sizes(given.rows, given.watch_s, given.browsers)
+        )
     sizes = Sizes(given.finished, given.drops, given.flood, given.idle_s)
     return measure_supervisor(folder, sizes)
 
