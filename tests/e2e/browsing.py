@@ -17,9 +17,11 @@ PATIENCE_MS = 20_000
 
 
 @contextmanager
-def app(workspace: Workspace, script: str = "streamlit_app/asgi.py") -> Iterator[str]:
+def app(
+    workspace: Workspace, script: str = "streamlit_app/asgi.py", port: int = 0
+) -> Iterator[str]:
     """The app, or another script, as a server of its own; its address."""
-    port = find_free_port()
+    port = port or find_free_port()
     command = [sys.executable, "-m", "streamlit", "run", script]
     workspace.runs.mkdir(exist_ok=True)
     with (
@@ -33,9 +35,11 @@ def app(workspace: Workspace, script: str = "streamlit_app/asgi.py") -> Iterator
         ) as process,
     ):
         address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{address}/_stcore/health"))
-        yield address
-        process.terminate()
+        try:
+            wait_for(lambda: answers(f"{address}/_stcore/health"))
+            yield address
+        finally:
+            process.terminate()
 
 
 @contextmanager
