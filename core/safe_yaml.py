@@ -152,6 +152,10 @@ class _PlainDumper(yaml.SafeDumper):
         return True
 
 
+# A text such as `1e-4` needs quotes, since it is read as a number here.
+_PlainDumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+
+
 def _decode(source: str | bytes) -> str:
     raw = source.encode("utf-8", errors="replace") if isinstance(source, str) else source
     if len(raw) > MAX_BYTES:
