@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SettingsError, SpecError
+from core.notice.address import hide_addresses
 from core.numbers import is_number, is_whole
 from core.safe_yaml import load_yaml
 
@@ -105,13 +106,20 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     try:
         return parse_settings(text)
-    except (SettingsError, SpecError) as error:
+    except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
 
 
 def parse_settings(text: str) -> Settings:
     """The settings in a YAML text; raises SettingsError naming the key that is wrong."""
-    data = load_yaml(text) or {}
+    try:
+        return _settings(load_yaml(text) or {})
+    except (SettingsError, SpecError) as error:
+        # It is shown and logged, and what is wrong may be an address with a password.
+        raise SettingsError(hide_addresses(str(error))) from error
+
+
+def _settings(data: Any) -> Settings:
     if not isinstance(data, dict):
         raise SettingsError("expected `key: value` lines")
     known = {field.name for field in fields(Settings)}

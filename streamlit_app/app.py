@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from streamlit_app import guard, session
-from streamlit_app.components import daemon_banner
+from streamlit_app.components import daemon_banner, run_toasts
 
 # A file of our own: icons by name are fetched from the web for the browser's tab.
 ICON = Path(__file__).with_name("icon.svg")
@@ -53,12 +53,27 @@ page = st.navigation(
             icon=":material/chat:",
             help="Chat with what a run has made, or with its base model.",
         ),
+        st.Page(
+            "views/settings.py",
+            title="Settings",
+            icon=":material/settings:",
+            help="Who is told of what, what electricity costs, and how this machine is set up.",
+        ),
         # Reached from a link: which run is in the query, `?run=<run id>`.
         st.Page("views/run.py", title="Run", icon=":material/monitoring:", visibility="hidden"),
     ]
 )
 
-with guard.shown():
+
+@st.fragment(run_every=2)
+@guard.shown()
+def show_news() -> None:
+    """What must be seen wherever one is; one part for all of it, since each costs a message."""
     daemon_banner.show()
+    run_toasts.show()
+
+
+with guard.shown():
+    show_news()
 with guard.shown():
     page.run()

@@ -35,6 +35,10 @@ class RunIndex:
         found = [self._run(run_id, path) for run_id, path in paths.items()]
         return sorted((run for run in found if run), key=lambda run: run.run_id, reverse=True)
 
+    def find(self, run_id: str) -> Run | None:
+        """The run; the same object as long as its record has not changed."""
+        return self._run(run_id, self.store.workspace.run(run_id).status)
+
     def summary(self, run: Run) -> Summary:
         """What the run was asked to do; its spec never changes, so it is read once."""
         if run.run_id not in self._summaries:

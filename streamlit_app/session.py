@@ -19,6 +19,7 @@ from core.run.phase import Verb
 from core.run.store import Run, Store
 from core.settings import Settings, load_settings
 from streamlit_app.run_index import RunIndex
+from streamlit_app.run_news import RunNews
 from streamlit_app.start import Start
 from streamlit_app.start_reader import StartReader
 
@@ -52,6 +53,11 @@ def index() -> RunIndex:
 def runs() -> list[Run]:
     """Every readable run, the newest first."""
     return index().runs()
+
+
+def run_news() -> RunNews:
+    """What became of runs since the app began. Shared by all sessions."""
+    return _run_news(workspace())
 
 
 def heartbeat() -> Heartbeat | None:
@@ -113,6 +119,11 @@ def zone() -> tzinfo:
 @lru_cache(maxsize=8)
 def _index(workspace: Workspace) -> RunIndex:
     return RunIndex(Store(workspace))
+
+
+@lru_cache(maxsize=8)
+def _run_news(workspace: Workspace) -> RunNews:
+    return RunNews(_index(workspace))
 
 
 @lru_cache(maxsize=64)

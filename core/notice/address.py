@@ -25,6 +25,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://\S+")
 _HOST = re.compile(r"localhost|[0-9.]{7,15}|\[[0-9a-f:.]{2,45}\]|([a-z0-9-]{1,63}\.)+[a-z]{2,24}")
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _PIECES = re.compile(r"[/:@?&=,#]+")
+_ANYWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://[^\s'\"`]+")
 
 
 def problem_with(address: str) -> str:
@@ -56,6 +57,11 @@ def masked(address: str) -> str:
     host = re.split(r"[/?#]", rest)[0].rpartition("@")[2]
     is_host = scheme.lower() in HOST_SCHEMES and _HOST.fullmatch(re.sub(r":[0-9]{1,5}$", "", host))
     return f"{scheme.lower()}://{host if is_host else HIDDEN}"
+
+
+def hide_addresses(text: str) -> str:
+    """The text with every address in it masked."""
+    return _ANYWHERE.sub(lambda match: masked(match[0]), text)
 
 
 def scrub(text: str, address: str) -> str:

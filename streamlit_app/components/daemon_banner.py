@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from streamlit_app import guard, session
+from streamlit_app import session
 from streamlit_app.display import plain
 
 DOWN = (
@@ -12,8 +12,6 @@ DOWN = (
 )
 
 
-@st.fragment(run_every=3)
-@guard.shown()
 def show() -> None:
     """Nothing while all is well."""
     heartbeat = session.daemon()
