@@ -152,8 +152,8 @@ class Workspace:
     def run(self, run_id: str) -> "RunPaths":
         return RunPaths(self.runs / run_id)
 
-    def run_folders(self) -> list["RunPaths"]:
-        """Every folder of a run, the oldest first. Nothing else in `runs/` is taken for one."""
+    def run_ids(self) -> list[str]:
+        """The names of the folders of runs, the oldest first. Nothing else is taken for one."""
         if not self.runs.is_dir():
             return []
         with os.scandir(self.runs) as entries:
@@ -162,7 +162,11 @@ class Workspace:
                 for entry in entries
                 if RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
             ]
-        return [self.run(name) for name in sorted(names)]
+        return sorted(names)
+
+    def run_folders(self) -> list["RunPaths"]:
+        """Every folder of a run, the oldest first."""
+        return [self.run(name) for name in self.run_ids()]
 
     def preparation(self, run_id: str) -> "PreparationPaths":
         return PreparationPaths(self.preparing / run_id)

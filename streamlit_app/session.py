@@ -1,6 +1,8 @@
 """What a page asks for: the workspace, its runs, and which run is chosen."""
 
+import os
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,7 +15,7 @@ from core.files import Stamp, stamp
 from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
 from core.monitor.series import LOOK_S, Series
 from core.monitor.shelf import SHELF
-from core.paths import RunPaths, Workspace, find_workspace
+from core.paths import WORKSPACE_VARIABLE, RunPaths, Workspace, find_workspace
 from core.run.phase import Verb
 from core.run.store import Run, Store
 from core.settings import Settings, load_settings
@@ -29,7 +31,7 @@ DATASETS_PAGE = "views/datasets.py"
 
 def workspace() -> Workspace:
     """The workspace this app shows."""
-    return find_workspace()
+    return _found(os.environ.get(WORKSPACE_VARIABLE))
 
 
 def store() -> Store:
@@ -45,7 +47,7 @@ def settings() -> Settings:
 
 def index() -> RunIndex:
     """Every run, each read again only when its record changed. Shared by all sessions."""
-    return _index(workspace())
+    return _index(str(workspace().root))
 
 
 def runs() -> list[Run]:
@@ -88,6 +90,7 @@ def start(run: Run) -> Start | None:
 def ask(run_id: str, verb: Verb, to: int | None = None) -> None:
     """Ask the daemon to do something to a run; `to` is the place, from 1, of a move."""
     store().request(run_id, verb, to=to)
+    index().expect(run_id)
 
 
 def selected_run() -> Run | None:
@@ -108,9 +111,16 @@ def zone() -> tzinfo:
         return UTC
 
 
+@lru_cache(maxsize=8)
+def _found(named: str | None) -> Workspace:
+    """The workspace, looked for once: pages ask for it often."""
+    return find_workspace()
+
+
+# By its name: of a workspace Streamlit would work out a hash at every call.
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _index(workspace: Workspace) -> RunIndex:
-    return RunIndex(Store(workspace))
+def _index(root: str) -> RunIndex:
+    return RunIndex(Store(Workspace(Path(root))))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
