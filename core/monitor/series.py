@@ -113,6 +113,12 @@ class Series:
             steps = copied(self.places.step, 0, len(self.places))
             return steps[copied(curve.rows, 0, len(curve))], copied(curve.values, 0, len(curve))
 
+    def newest(self, key: str, count: int) -> list[float]:
+        """The last values of one curve, the newest last."""
+        with self._lock:
+            curve = self.curves.get(key, Curve())
+            return [float(value) for value in curve.values[-count:]]
+
     def _look(self) -> None:
         """How large the file is; everything is forgotten when it is not the one that was read."""
         try:

@@ -1,6 +1,6 @@
 """A run that is under way, as a card."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from core.run.phase import PAUSABLE, Phase, Verb
 from core.run.status import RunStatus
 from core.run.store import Run
 from streamlit_app import session
-from streamlit_app.components import phase_badge, progress_bar, run_link, verb_button
+from streamlit_app.components import phase_badge, progress_bar, run_link, sparkline, verb_button
 from streamlit_app.display import (
     UNKNOWN,
     duration_text,
@@ -31,9 +31,20 @@ def show(run: Run) -> None:
         st.caption(plain(about(status, session.index().summary(run))))
         progress_bar.show(status)
         with st.grid(3, min_column_width=120, gap="small"):
-            st.metric("Loss", loss_text(curves.last("loss")))
+            with st.container(gap=None):
+                st.metric("Loss", loss_text(curves.last("loss")))
+                losses = curves.newest("loss", sparkline.POINTS)
+                sparkline.show(losses, alt_text(losses), key=f"sparkline {run.run_id}")
             st.metric("Validation loss", loss_text(curves.last("eval_loss")))
             st.metric("Time left", duration_text(status.progress.eta_s))
+
+
+def alt_text(losses: Sequence[float]) -> str:
+    """The tiny curve in words."""
+    if not losses:
+        return "No loss has been logged yet"
+    ends = f"from {loss_text(losses[0])} to {loss_text(losses[-1])}"
+    return f"Loss at the last {len(losses)} log events, {ends}"
 
 
 def about(status: RunStatus, summary: Summary) -> str:
