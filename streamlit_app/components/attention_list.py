@@ -22,7 +22,7 @@ def show(needing: Sequence[Resting]) -> None:
 def _show_one(resting: Resting) -> None:
     status = resting.run.status
     verb = Verb.RETRY if status.phase is Phase.FAILED else Verb.RESUME
-    with st.container(gap="xsmall"):
+    with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             phase_badge.show(status.phase)
             run_link.show(resting.run)

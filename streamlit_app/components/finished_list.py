@@ -18,10 +18,11 @@ def show(finished: Sequence[Ended]) -> None:
         return
     with st.container(border=True, gap="small"):
         for ended in finished:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                phase_badge.show(ended.run.status.phase)
-                run_link.show(ended.run)
-                st.caption(ended.facts, width="content")
+            with st.container(gap=None):
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    phase_badge.show(ended.run.status.phase)
+                    run_link.show(ended.run)
+                st.caption(ended.facts)
 
 
 def took_s(status: RunStatus) -> float | None:

@@ -33,7 +33,7 @@ def show(queue: Sequence[Place], dropped: Sequence[Path]) -> None:
 
 
 def _show_place(place: Place, count: int) -> None:
-    with st.container(gap="xsmall"):
+    with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(f"{place.number}", color="gray", help=f"Place {place.number} in the queue")
             run_link.show(place.run)

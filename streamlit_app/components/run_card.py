@@ -26,15 +26,13 @@ def show(run: Run) -> None:
     """Name, phase and reason, how far it is, how long it still takes, and its loss."""
     status = run.status
     curves = session.curves(run)
-    with st.container(border=True, gap="small"):
-        _show_head(status, run, session.store().requested(run.run_id))
-        st.caption(plain(about(status, session.index().summary(run))))
+    with st.container(border=True, gap="xsmall"):
+        _show_head(run, session.store().requested(run.run_id))
         progress_bar.show(status)
-        with st.grid(3, min_column_width=120, gap="small"):
-            with st.container(gap=None):
-                st.metric("Loss", loss_text(curves.last("loss")))
-                losses = curves.newest("loss", sparkline.POINTS)
-                sparkline.show(losses, alt_text(losses), key=f"sparkline {run.run_id}")
+        with st.grid(4, min_column_width=120, gap="small", vertical_alignment="center"):
+            st.metric("Loss", loss_text(curves.last("loss")))
+            losses = curves.newest("loss", sparkline.POINTS)
+            sparkline.show(losses, alt_text(losses), key=f"sparkline {run.run_id}")
             st.metric("Validation loss", loss_text(curves.last("eval_loss")))
             st.metric("Time left", duration_text(status.progress.eta_s))
 
@@ -55,10 +53,12 @@ def about(status: RunStatus, summary: Summary) -> str:
     return with_attempt(f"{model} · {method} · on {gpus_text(status.gpus)}", status)
 
 
-def _show_head(status: RunStatus, run: Run, asked: Collection[Verb]) -> None:
+def _show_head(run: Run, asked: Collection[Verb]) -> None:
+    status = run.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        run_link.show(run)
         phase_badge.show(status.phase)
+        run_link.show(run)
+        st.caption(plain(about(status, session.index().summary(run))), width="content")
         # Also while it pauses: the card keeps its height.
         if status.phase in PAUSABLE | {Phase.PAUSING}:
             verb_button.show(status, Verb.PAUSE, asked, "tertiary")

@@ -34,6 +34,9 @@ def show() -> None:
     with machine:
         st.subheader("This machine", anchor=False)
         show_machine()
+        if not seen.is_empty:
+            st.subheader("Finished last", anchor=False)
+            finished_list.show(seen.finished)
 
 
 def look() -> Overview:
@@ -76,14 +79,12 @@ def show_idle(is_waited: bool) -> None:
 
 
 def show_lists(seen: Overview) -> None:
-    """What waits, what stands still, and what ended last."""
+    """What waits, and what stands still."""
     st.subheader("Queue", anchor=False)
     queue_list.show(seen.queue, seen.dropped)
     if seen.paused:
         st.subheader("Paused", anchor=False)
         paused_list.show(seen.paused)
-    st.subheader("Finished last", anchor=False)
-    finished_list.show(seen.finished)
 
 
 @st.fragment(run_every=2)
