@@ -3,10 +3,10 @@
 What is not drawn anew each second is a value here, so that a look tells whether anything changed.
 """
 
-import heapq
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 
 from core.errors import SettingsError
@@ -18,6 +18,7 @@ from streamlit_app import session
 from streamlit_app.display import ago_text, duration_text, loss_text
 from streamlit_app.forecast_words import round_soon, start_text
 from streamlit_app.queue_forecast import look_ahead
+from streamlit_app.run_index import ended_at
 
 LAST_FINISHED = 5
 HELP_FOR = timedelta(days=1)
@@ -77,36 +78,31 @@ class Overview:
 def look(at: datetime, told_s: MutableMapping[str, int]) -> Overview:
     """Everything as of now; `told_s` holds the rounded times that were told, by run id."""
     runs, store = session.runs(), session.store()
-    live = [run for run in runs if run.status.phase in LIVE]
-    waiting = [run for run in runs if run.status.phase is Phase.QUEUED]
+    moving = [run for run in runs if run.status.phase not in FINISHED]
+    live = [run for run in moving if run.status.phase in LIVE]
+    waiting = [run for run in moving if run.status.phase is Phase.QUEUED]
     waiting.sort(key=lambda run: (run.status.position or 10**6, run.run_id))
-    paused = [run for run in runs if run.status.phase is Phase.PAUSED]
-    failed = find_failed(runs, at)
-    finished = find_finished(runs, {run.run_id for run in failed})
+    paused = [run for run in moving if run.status.phase is Phase.PAUSED]
+    ended = session.index().ended(runs)
+    failed = find_failed(ended, at)
+    finished = [run for run in ended[: LAST_FINISHED + MAX_FAILED] if run not in failed]
     return Overview(
         live_ids=tuple(run.run_id for run in live),
-        queue=tuple(_places(runs, waiting, live, at, told_s)),
+        queue=tuple(_places(ended, waiting, live, at, told_s)),
         paused=tuple(_resting(run) for run in paused if not run.status.held_by),
         needing=tuple(_resting(run) for run in [*failed, *filter(_is_held, paused)]),
-        finished=tuple(Ended(run, facts_text(run, at)) for run in finished),
+        finished=tuple(Ended(run, facts_text(run, at)) for run in finished[:LAST_FINISHED]),
         dropped=tuple(store.dropped()),
         rejected=tuple(store.rejected()),
         live=tuple(live),
     )
 
 
-def find_failed(runs: Sequence[Run], at: datetime) -> list[Run]:
-    """What failed a short time ago, the newest first."""
-    failed = [
-        run for run in runs if run.status.phase is Phase.FAILED and at - _ended_at(run) <= HELP_FOR
-    ]
-    return heapq.nlargest(MAX_FAILED, failed, key=_ended_at)
-
-
-def find_finished(runs: Sequence[Run], without: set[str]) -> list[Run]:
-    """What ended last, the newest first."""
-    ended = (run for run in runs if run.status.phase in FINISHED and run.run_id not in without)
-    return heapq.nlargest(LAST_FINISHED, ended, key=_ended_at)
+def find_failed(ended: Sequence[Run], at: datetime) -> list[Run]:
+    """What failed a short time ago; `ended` has the newest first, and so has the answer."""
+    lately = takewhile(lambda run: at - ended_at(run) <= HELP_FOR, ended)
+    failed = (run for run in lately if run.status.phase is Phase.FAILED)
+    return list(islice(failed, MAX_FAILED))
 
 
 def facts_text(run: Run, at: datetime) -> str:
@@ -120,17 +116,17 @@ def facts_text(run: Run, at: datetime) -> str:
     seconds = elapsed_s(status, status.ended_at) if status.ended_at else None
     if seconds is not None:
         facts.append(duration_text(seconds))
-    return " · ".join([*facts, ago_text(_ended_at(run), at)])
+    return " · ".join([*facts, ago_text(ended_at(run), at)])
 
 
 def _places(
-    runs: Sequence[Run],
+    ended: Sequence[Run],
     waiting: Sequence[Run],
     live: Sequence[Run],
     at: datetime,
     told_s: MutableMapping[str, int],
 ) -> list[Place]:
-    starts = _starts(runs, waiting, live, at, told_s) if waiting else {}
+    starts = _starts(ended, waiting, live, at, told_s) if waiting else {}
     return [
         Place(run, run.status.position or place, _asked(run), starts.get(run.run_id, ""))
         for place, run in enumerate(waiting, 1)
@@ -138,7 +134,7 @@ def _places(
 
 
 def _starts(
-    runs: Sequence[Run],
+    ended: Sequence[Run],
     waiting: Sequence[Run],
     live: Sequence[Run],
     at: datetime,
@@ -148,7 +144,7 @@ def _starts(
     seen = session.daemon()
     if seen is None:
         return {}
-    told = look_ahead(session.index(), runs, waiting, live, seen, _settings(), at)
+    told = look_ahead(session.index(), ended, waiting, live, seen, _settings(), at)
     names = {run.run_id: run.status.name for run in [*waiting, *live]}
     texts = {}
     for run_id, one in told.items():
@@ -178,7 +174,3 @@ def _asked(run: Run) -> Asked:
 
 def _is_held(run: Run) -> bool:
     return bool(run.status.held_by)
-
-
-def _ended_at(run: Run) -> datetime:
-    return run.status.ended_at or run.status.since

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from core.errors import SpecError
@@ -19,7 +20,7 @@ from streamlit_app.run_index import RunIndex
 from streamlit_app.spec_summary import Summary
 
 MAX_WAITING = 30
-MAX_COMPLETED = 200
+MAX_COMPLETED = 100
 MAX_ALIKE = 5
 """So many waiting runs, completed ones, and completed ones of a kind are looked at."""
 
@@ -29,16 +30,16 @@ ENDING_S = 30.0
 
 def look_ahead(
     index: RunIndex,
-    runs: Sequence[Run],
+    ended: Sequence[Run],
     waiting: Sequence[Run],
     live: Sequence[Run],
     seen: Heartbeat,
     settings: Settings,
     at: datetime,
 ) -> dict[str, Forecast]:
-    """The forecast by run id of what waits, in the order of the queue; `runs` newest first."""
+    """The forecast by run id of what waits, in the order of the queue; `ended` newest first."""
     gpus = [gpu.index for gpu in seen.gpus]
-    past = _Past(index, runs)
+    past = _Past(index, ended)
     told = forecast(
         [_asking(run, past, bool(gpus), at) for run in waiting[:MAX_WAITING]],
         [_living(run, past, at) for run in live],
@@ -51,11 +52,11 @@ def look_ahead(
 class _Past:
     """How long the runs took that were completed."""
 
-    def __init__(self, index: RunIndex, runs: Iterable[Run]) -> None:
+    def __init__(self, index: RunIndex, ended: Iterable[Run]) -> None:
         self._index = index
         self._alike: dict[Summary, list[Run]] = {}
-        completed = [run for run in runs if run.status.phase is Phase.COMPLETED]
-        for run in completed[:MAX_COMPLETED]:
+        completed = (run for run in ended if run.status.phase is Phase.COMPLETED)
+        for run in islice(completed, MAX_COMPLETED):
             self._alike.setdefault(index.summary(run), []).append(run)
 
     def takes_s(self, run: Run, gpus: int) -> float | None:

@@ -1,6 +1,7 @@
 """Every run with what a list shows of it, each file read again only when it changed."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from core.files import Stamp, stamp
@@ -16,7 +17,7 @@ Seen = tuple[Stamp, Stamp | None]
 NEVER = (0, 0, 0)
 """The stamp of a file that is not there."""
 
-SLICE = 200
+SLICE = 100
 """So many ended runs are looked at in a call: one changes only when it is retried."""
 
 
@@ -31,6 +32,8 @@ class RunIndex:
         self._notes: dict[str, tuple[Stamp, Notes]] = {}
         self._records: dict[str, Path] = {}
         self._asked: dict[str, Run] = {}
+        self._resting: dict[str, None] = {}
+        self._ended: tuple[list[Run], list[Run]] = [], []
         self._turn = 0
 
     def runs(self) -> list[Run]:
@@ -39,24 +42,34 @@ class RunIndex:
         Those that have not ended are as they are now. The ended ones are looked at in turn when
         there are many: what somebody else retried is seen some calls later.
         """
-        run_ids = self.store.workspace.run_ids()[::-1]
+        run_ids = self.store.workspace.run_ids(self._runs)[::-1]
         for gone in self._runs.keys() - run_ids:
             self.forget(gone)
         for run_id in self._due(run_ids):
             self._look(run_id)
-        found = (self._runs[run_id][1] for run_id in run_ids if run_id in self._runs)
-        return [run for run in found if run]
+        cells = map(self._runs.get, run_ids)
+        return [cell[1] for cell in cells if cell and cell[1]]
+
+    def ended(self, runs: Iterable[Run]) -> list[Run]:
+        """Those of the runs that have ended, the one that ended last first."""
+        ended = [run for run in runs if run.status.phase in FINISHED]
+        # Sorted again only when one has come or gone.
+        known = self._ended
+        if known[0] != ended:
+            known = self._ended = ended, sorted(ended, key=ended_at, reverse=True)
+        return known[1]
 
     def expect(self, run_id: str) -> None:
         """Something was asked of the run: look at it in every call until it has changed."""
         known = self._runs.get(run_id)
         if known and known[1]:
             self._asked[run_id] = known[1]
+            self._resting.pop(run_id, None)
 
     def forget(self, run_id: str) -> None:
         """Know nothing of the run any more."""
         caches = (self._runs, self._records, self._summaries, self._losses, self._notes)
-        for cache in (*caches, self._asked):
+        for cache in (*caches, self._asked, self._resting):
             cache.pop(run_id, None)
 
     def summary(self, run: Run) -> Summary:
@@ -91,24 +104,11 @@ class RunIndex:
 
     def _due(self, run_ids: list[str]) -> list[str]:
         """Every run that may move, and as many of the others as it is the turn of."""
-        known = {run_id: self._runs.get(run_id) for run_id in run_ids}
-        ended = [run_id for run_id, cell in known.items() if self._rests(run_id, cell)]
-        start = self._turn if self._turn < len(ended) else 0
+        resting = list(self._resting)
+        start = self._turn if self._turn < len(resting) else 0
         self._turn = start + SLICE
-        resting = set(ended)
-        return [
-            *(run_id for run_id in run_ids if run_id not in resting),
-            *ended[start : self._turn],
-        ]
-
-    def _rests(self, run_id: str, cell: tuple[Stamp, Run | None] | None) -> bool:
-        """Whether the run has ended, and nobody waits for it to change."""
-        if cell is None or cell[1] is None or cell[1].status.phase not in FINISHED:
-            return False
-        if self._asked.get(run_id) is not cell[1]:
-            self._asked.pop(run_id, None)
-            return True
-        return False
+        moving = [run_id for run_id in run_ids if run_id not in self._resting]
+        return [*moving, *resting[start : self._turn]]
 
     def _look(self, run_id: str) -> None:
         """Read the run's record again if it has changed."""
@@ -117,4 +117,19 @@ class RunIndex:
             path = self._records[run_id] = self.store.workspace.run(run_id).status
         seen, known = stamp(path), self._runs.get(run_id)
         if known is None or known[0] != seen:
-            self._runs[run_id] = seen, self.store.find_run(run_id)
+            known = self._runs[run_id] = seen, self.store.find_run(run_id)
+        self._let_rest(run_id, known[1])
+
+    def _let_rest(self, run_id: str, run: Run | None) -> None:
+        """Note whether the run has ended, and nobody waits for it to change."""
+        if self._asked.get(run_id) is not run:
+            self._asked.pop(run_id, None)
+        if run and run.status.phase in FINISHED and run_id not in self._asked:
+            self._resting[run_id] = None
+        else:
+            self._resting.pop(run_id, None)
+
+
+def ended_at(run: Run) -> datetime:
+    """When it ended; when it last moved, where an older version did not note it."""
+    return run.status.ended_at or run.status.since

@@ -47,7 +47,7 @@ def settings() -> Settings:
 
 def index() -> RunIndex:
     """Every run, each read again only when its record changed. Shared by all sessions."""
-    return _index(str(workspace().root))
+    return _index(workspace())
 
 
 def runs() -> list[Run]:
@@ -117,10 +117,10 @@ def _found(named: str | None) -> Workspace:
     return find_workspace()
 
 
-# By its name: of a workspace Streamlit would work out a hash at every call.
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _index(root: str) -> RunIndex:
-    return RunIndex(Store(Workspace(Path(root))))
+# A page asks for it often: Streamlit's caches would work out a hash at every call.
+@lru_cache(maxsize=8)
+def _index(workspace: Workspace) -> RunIndex:
+    return RunIndex(Store(workspace))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -128,6 +128,6 @@ def _start_reader(paths: RunPaths, attempt: int) -> StartReader:
     return StartReader(paths, attempt)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@lru_cache(maxsize=8)
 def _settings(path: Path, changed: Stamp) -> Settings:
     return load_settings(path)
