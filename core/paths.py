@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -152,15 +153,19 @@ class Workspace:
     def run(self, run_id: str) -> "RunPaths":
         return RunPaths(self.runs / run_id)
 
-    def run_ids(self) -> list[str]:
-        """The names of the folders of runs, the oldest first. Nothing else is taken for one."""
+    def run_ids(self, known: Container[str] = ()) -> list[str]:
+        """The names of the folders of runs, the oldest first. Nothing else is taken for one.
+
+        Those that are `known` are not asked again whether they are folders.
+        """
         if not self.runs.is_dir():
             return []
         with os.scandir(self.runs) as entries:
             names = [
                 entry.name
                 for entry in entries
-                if RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+                if entry.name in known
+                or (RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False))
             ]
         return sorted(names)
 

@@ -1,10 +1,12 @@
 """Every run with what a list shows of it, each file read again only when it changed."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from core.files import Stamp, stamp
 from core.run.notes import Notes, load_notes
+from core.run.phase import FINISHED
 from core.run.store import Run, Store
 from streamlit_app.run_losses import Losses, LossReader
 from streamlit_app.spec_summary import Summary, read_summary
@@ -14,6 +16,9 @@ Seen = tuple[Stamp, Stamp | None]
 
 NEVER = (0, 0, 0)
 """The stamp of a file that is not there."""
+
+SLICE = 100
+"""So many ended runs are looked at in a call: one changes only when it is retried."""
 
 
 class RunIndex:
@@ -25,15 +30,47 @@ class RunIndex:
         self._summaries: dict[str, Summary] = {}
         self._losses: dict[str, tuple[Seen, LossReader, Losses]] = {}
         self._notes: dict[str, tuple[Stamp, Notes]] = {}
+        self._records: dict[str, Path] = {}
+        self._asked: dict[str, Run] = {}
+        self._resting: dict[str, None] = {}
+        self._ended: tuple[list[Run], list[Run]] = [], []
+        self._turn = 0
 
     def runs(self) -> list[Run]:
-        """Every readable run, the newest first."""
-        paths = {paths.run_id: paths.status for paths in self.store.workspace.run_folders()}
-        for gone in set(self._runs) - set(paths):
-            for cache in (self._runs, self._summaries, self._losses, self._notes):
-                cache.pop(gone, None)
-        found = [self._run(run_id, path) for run_id, path in paths.items()]
-        return sorted((run for run in found if run), key=lambda run: run.run_id, reverse=True)
+        """Every readable run, the newest first.
+
+        Those that have not ended are as they are now. The ended ones are looked at in turn when
+        there are many: what somebody else retried is seen some calls later.
+        """
+        run_ids = self.store.workspace.run_ids(self._runs)[::-1]
+        for gone in self._runs.keys() - run_ids:
+            self.forget(gone)
+        for run_id in self._due(run_ids):
+            self._look(run_id)
+        cells = map(self._runs.get, run_ids)
+        return [cell[1] for cell in cells if cell and cell[1]]
+
+    def ended(self, runs: Iterable[Run]) -> list[Run]:
+        """Those of the runs that have ended, the one that ended last first."""
+        ended = [run for run in runs if run.status.phase in FINISHED]
+        # Sorted again only when one has come or gone.
+        known = self._ended
+        if known[0] != ended:
+            known = self._ended = ended, sorted(ended, key=ended_at, reverse=True)
+        return known[1]
+
+    def expect(self, run_id: str) -> None:
+        """Something was asked of the run: look at it in every call until it has changed."""
+        known = self._runs.get(run_id)
+        if known and known[1]:
+            self._asked[run_id] = known[1]
+            self._resting.pop(run_id, None)
+
+    def forget(self, run_id: str) -> None:
+        """Know nothing of the run any more."""
+        caches = (self._runs, self._records, self._summaries, self._losses, self._notes)
+        for cache in (*caches, self._asked, self._resting):
+            cache.pop(run_id, None)
 
     def find(self, run_id: str) -> Run | None:
         """The run; the same object as long as its record has not changed."""
@@ -69,10 +106,34 @@ class RunIndex:
         """Every tag that one of the runs has, sorted."""
         return sorted({tag for run in runs for tag in self.notes(run).tags})
 
-    def _run(self, run_id: str, path: Path) -> Run | None:
-        seen = stamp(path)
-        known = self._runs.get(run_id)
+    def _due(self, run_ids: list[str]) -> list[str]:
+        """Every run that may move, and as many of the others as it is the turn of."""
+        resting = list(self._resting)
+        start = self._turn if self._turn < len(resting) else 0
+        self._turn = start + SLICE
+        moving = [run_id for run_id in run_ids if run_id not in self._resting]
+        return [*moving, *resting[start : self._turn]]
+
+    def _look(self, run_id: str) -> None:
+        """Read the run's record again if it has changed."""
+        path = self._records.get(run_id)
+        if path is None:
+            path = self._records[run_id] = self.store.workspace.run(run_id).status
+        seen, known = stamp(path), self._runs.get(run_id)
         if known is None or known[0] != seen:
-            known = seen, self.store.find_run(run_id)
-            self._runs[run_id] = known
-        return known[1]
+            known = self._runs[run_id] = seen, self.store.find_run(run_id)
+        self._let_rest(run_id, known[1])
+
+    def _let_rest(self, run_id: str, run: Run | None) -> None:
+        """Note whether the run has ended, and nobody waits for it to change."""
+        if self._asked.get(run_id) is not run:
+            self._asked.pop(run_id, None)
+        if run and run.status.phase in FINISHED and run_id not in self._asked:
+            self._resting[run_id] = None
+        else:
+            self._resting.pop(run_id, None)
+
+
+def ended_at(run: Run) -> datetime:
+    """When it ended; when it last moved, where an older version did not note it."""
+    return run.status.ended_at or run.status.since

@@ -1,5 +1,6 @@
 """What a page asks for: the workspace, its runs, and which run is chosen."""
 
+import os
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from core.files import Stamp, stamp
 from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
 from core.monitor.series import LOOK_S, Series
 from core.monitor.shelf import SHELF
-from core.paths import RunPaths, Workspace, find_workspace
+from core.paths import WORKSPACE_VARIABLE, RunPaths, Workspace, find_workspace
 from core.run.phase import Verb
 from core.run.store import Run, Store
 from core.settings import Settings, load_settings
@@ -31,7 +32,7 @@ DATASETS_PAGE = "views/datasets.py"
 
 def workspace() -> Workspace:
     """The workspace this app shows."""
-    return find_workspace()
+    return _found(os.environ.get(WORKSPACE_VARIABLE))
 
 
 def store() -> Store:
@@ -95,6 +96,7 @@ def start(run: Run) -> Start | None:
 def ask(run_id: str, verb: Verb, to: int | None = None) -> None:
     """Ask the daemon to do something to a run; `to` is the place, from 1, of a move."""
     store().request(run_id, verb, to=to)
+    index().expect(run_id)
 
 
 def selected_run() -> Run | None:
@@ -115,7 +117,13 @@ def zone() -> tzinfo:
         return UTC
 
 
-# Asked for many times a second: Streamlit's own caches take a tenth of a millisecond per argument.
+@lru_cache(maxsize=8)
+def _found(named: str | None) -> Workspace:
+    """The workspace, looked for once: pages ask for it often."""
+    return find_workspace()
+
+
+# A page asks for it often: Streamlit's caches would work out a hash at every call.
 @lru_cache(maxsize=8)
 def _index(workspace: Workspace) -> RunIndex:
     return RunIndex(Store(workspace))

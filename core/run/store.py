@@ -148,7 +148,12 @@ class Store:
 
     def requested(self, run_id: str) -> list[Verb]:
         """What has been asked of a run and not been answered yet, the oldest first."""
-        names = sorted(path.stem for path in self.workspace.run(run_id).requests.glob("*.yaml"))
+        try:
+            with os.scandir(self.workspace.run(run_id).requests) as entries:
+                files = [entry.name for entry in entries]
+        except OSError:
+            return []
+        names = sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
         words = [name.partition("-")[2] for name in names]
         return [Verb(word) for word in words if word in set(Verb)]
 

@@ -1,6 +1,6 @@
 """A run that is under way, as a card."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from core.run.phase import PAUSABLE, Phase, Verb
 from core.run.status import RunStatus
 from core.run.store import Run
 from streamlit_app import session
-from streamlit_app.components import phase_badge, progress_bar, run_link, verb_button
+from streamlit_app.components import phase_badge, progress_bar, run_link, sparkline, verb_button
 from streamlit_app.display import (
     UNKNOWN,
     duration_text,
@@ -26,14 +26,23 @@ def show(run: Run) -> None:
     """Name, phase and reason, how far it is, how long it still takes, and its loss."""
     status = run.status
     curves = session.curves(run)
-    with st.container(border=True, gap="small"):
-        _show_head(status, run, session.store().requested(run.run_id))
-        st.caption(plain(about(status, session.index().summary(run))))
+    with st.container(border=True, gap="xsmall"):
+        _show_head(run, session.store().requested(run.run_id))
         progress_bar.show(status)
-        with st.grid(3, min_column_width=120, gap="small"):
+        with st.grid(4, min_column_width=120, gap="small", vertical_alignment="center"):
             st.metric("Loss", loss_text(curves.last("loss")))
+            losses = curves.newest("loss", sparkline.POINTS)
+            sparkline.show(losses, alt_text(losses), key=f"sparkline {run.run_id}")
             st.metric("Validation loss", loss_text(curves.last("eval_loss")))
             st.metric("Time left", duration_text(status.progress.eta_s))
+
+
+def alt_text(losses: Sequence[float]) -> str:
+    """The tiny curve in words."""
+    if not losses:
+        return "No loss has been logged yet"
+    ends = f"from {loss_text(losses[0])} to {loss_text(losses[-1])}"
+    return f"Loss at the last {len(losses)} log events, {ends}"
 
 
 def about(status: RunStatus, summary: Summary) -> str:
@@ -44,10 +53,12 @@ def about(status: RunStatus, summary: Summary) -> str:
     return with_attempt(f"{model} · {method} · on {gpus_text(status.gpus)}", status)
 
 
-def _show_head(status: RunStatus, run: Run, asked: Collection[Verb]) -> None:
+def _show_head(run: Run, asked: Collection[Verb]) -> None:
+    status = run.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        run_link.show(run)
         phase_badge.show(status.phase)
+        run_link.show(run)
+        st.caption(plain(about(status, session.index().summary(run))), width="content")
         # Also while it pauses: the card keeps its height.
         if status.phase in PAUSABLE | {Phase.PAUSING}:
             verb_button.show(status, Verb.PAUSE, asked, "tertiary")

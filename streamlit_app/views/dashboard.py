@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from core.run.phase import FINISHED, LIVE, Phase
-from streamlit_app import guard, session
+from core.clock import now
+from streamlit_app import guard, overview, session
 from streamlit_app.components import (
+    attention_list,
     disk_card,
     finished_list,
     first_steps,
@@ -15,53 +16,84 @@ from streamlit_app.components import (
     run_card,
     standby_line,
 )
+from streamlit_app.overview import Overview
 
-LAST_FINISHED = 5
+TOLD = "when waiting runs start"
+"""Where it is kept what a session was told, so that the times do not waver."""
+
+
+def show() -> None:
+    """The page: what changes each second draws itself anew, the lists when there is news."""
+    seen = look()
+    work, machine = st.columns([2, 1], gap="large")
+    with work:
+        show_help(seen)
+        show_living(seen)
+        if not seen.is_empty:
+            show_lists(seen)
+    with machine:
+        st.subheader("This machine", anchor=False)
+        show_machine()
+        if not seen.is_empty:
+            st.subheader("Finished last", anchor=False)
+            finished_list.show(seen.finished)
+
+
+def look() -> Overview:
+    """Everything as of now."""
+    return overview.look(now(), st.session_state.setdefault(TOLD, {}))
+
+
+def show_help(seen: Overview) -> None:
+    """What needs somebody comes first."""
+    if seen.rejected:
+        rejected_list.show(seen.rejected)
+    if seen.needing:
+        st.subheader("Needs a look", anchor=False)
+        attention_list.show(seen.needing)
 
 
 @st.fragment(run_every=1)
 @guard.shown()
-def show() -> None:
-    """The page, drawn anew each second."""
-    work, machine = st.columns([2, 1], gap="large")
-    with work:
-        show_runs()
-    with machine:
-        st.subheader("This machine", anchor=False)
-        gpu_cards.show()
-        disk_card.show()
-        standby_line.show()
-
-
-def show_runs() -> None:
-    """Rejected specs first, since they need somebody; then live, waiting, paused and ended runs."""
-    runs, store = session.runs(), session.store()
-    live = [run for run in runs if run.status.phase in LIVE]
-    waiting = [run for run in runs if run.status.phase is Phase.QUEUED]
-    waiting.sort(key=lambda run: (run.status.position or 10**6, run.run_id))
-    paused = [run for run in runs if run.status.phase is Phase.PAUSED]
-    finished = [run for run in runs if run.status.phase in FINISHED]
-    finished.sort(key=lambda run: run.status.ended_at or run.status.since, reverse=True)
-    dropped, rejected = store.dropped(), store.rejected()
-    if rejected:
-        rejected_list.show(rejected)
-    if not runs and not dropped:
+def show_living(drawn: Overview) -> None:
+    """The runs that train; where anything else has changed, the whole page is drawn anew."""
+    seen = look()
+    if seen != drawn:
+        st.rerun()
+    if seen.is_empty:
         first_steps.show()
         return
     st.subheader("Running now", anchor=False)
-    for run in live:
+    for run in seen.live:
         run_card.show(run)
-    if not live:
-        st.caption("Nothing is training at the moment.")
-    if waiting or dropped:
-        st.subheader("Queue", anchor=False)
-        queue_list.show(waiting, dropped)
-    if paused:
+    if not seen.live:
+        show_idle(bool(seen.queue))
+
+
+def show_idle(is_waited: bool) -> None:
+    """What to do when nothing trains."""
+    with st.container(border=True, gap="xsmall"):
+        st.markdown("Nothing is training at the moment.")
+        if not is_waited:
+            st.page_link(session.NEW_RUN_PAGE, label="New run", icon=":material/add_circle:")
+
+
+def show_lists(seen: Overview) -> None:
+    """What waits, and what stands still."""
+    st.subheader("Queue", anchor=False)
+    queue_list.show(seen.queue, seen.dropped)
+    if seen.paused:
         st.subheader("Paused", anchor=False)
-        paused_list.show(paused)
-    if finished:
-        st.subheader("Finished last", anchor=False)
-        finished_list.show(finished[:LAST_FINISHED])
+        paused_list.show(seen.paused)
+
+
+@st.fragment(run_every=2)
+@guard.shown()
+def show_machine() -> None:
+    """The GPUs or the processor, the disk, and whether a trainer stands by."""
+    gpu_cards.show()
+    disk_card.show()
+    standby_line.show()
 
 
 st.title("Dashboard", anchor=False)

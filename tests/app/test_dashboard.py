@@ -1,8 +1,15 @@
-import pytest
+import json
 
-from core.run.phase import Phase
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.clock import now
+from core.run.failure import Failure, FailureKind
+from core.run.phase import Phase, Verb
+from core.run.store import Store
 from streamlit_app.display import plain
-from tests.app.conftest import Open, everything
+from streamlit_app.overview import look
+from tests.app.conftest import Open, everything, press
 from tests.app.furnished import Furnished, progress
 
 
@@ -100,13 +107,94 @@ def test_a_rejected_spec_tells_why_and_can_be_dismissed(place: Furnished, open_p
 
 def test_a_hostile_name_is_only_text(place: Furnished, open_page: Open) -> None:
     place.add_run("evil", Phase.COMPLETED, name="![x](http://evil.example/x.png)<script>")
-    label = open_page().page_link[0].label
+    [label] = names(open_page())
     assert label.startswith("**\\!\\[x\\]\\(http\\:\u2060\\/\\/evil")
 
 
 def test_the_runs_that_ended_last_come_first(place: Furnished, open_page: Open) -> None:
-    place.add_run("older", Phase.FAILED, minutes_ago=60)
-    place.add_run("newer", Phase.COMPLETED, minutes_ago=30)
+    place.add_run("older", Phase.CANCELLED, minutes_ago=60)
+    best = place.add_run("newer", Phase.COMPLETED, minutes_ago=30)
+    place.metrics(best, 2.0, 0.9, eval_loss=1.25)
     page = open_page()
-    assert [link.label for link in page.page_link] == ["**newer**", "**older**"]
-    assert "2 min 05 s" in everything(page)
+    assert names(page) == ["**newer**", "**older**"]
+    assert "best validation loss 1.2500 · 2 min 05 s · 27 min ago" in everything(page)
+
+
+def test_what_failed_lately_comes_on_top_and_can_be_tried_again(
+    place: Furnished, open_page: Open
+) -> None:
+    failure = Failure(FailureKind.KILLED, "The training was killed.", step=57)
+    paths = place.add_run("broken", Phase.FAILED, failure=failure, progress=progress(57))
+    place.add_run("forgotten", Phase.FAILED, minutes_ago=2 * 24 * 60)
+    page = open_page()
+    assert names(page) == ["**broken**", "**forgotten**"]
+    assert "The training was killed\\. At step 57 of 1\\,000" in everything(page)
+    press(page, "Retry")
+    assert Store(place.workspace).requested(paths.run_id) == [Verb.RETRY]
+    assert "Trying again…" in [button.label for button in page.button]
+
+
+def test_waiting_runs_say_when_they_will_probably_start(place: Furnished, open_page: Open) -> None:
+    place.beat(gpus=[{"index": 0, "name": "RTX"}, {"index": 1, "name": "RTX"}])
+    place.add_run("support", Phase.RUNNING, gpus=(0,), progress=progress(420, eta_s=25 * 60))
+    place.add_run("capitals", Phase.STARTING, gpus=(1,))
+    place.add_run("poems", Phase.QUEUED, minutes_ago=3, position=1)
+    place.add_run("letters", Phase.QUEUED, minutes_ago=2, position=2)
+    page = everything(open_page())
+    assert "**Starts in about 25 min**" in page
+    assert "**Starts as soon as poems or capitals ends**" in page
+
+
+def test_the_time_of_a_run_like_it_tells_when_the_next_one_starts(
+    place: Furnished, open_page: Open
+) -> None:
+    place.beat()
+    place.add_run("past", Phase.COMPLETED, minutes_ago=900, trained_s=0.0)
+    place.add_run("now", Phase.RUNNING, minutes_ago=0.1, progress=progress(9, eta_s=3600))
+    place.add_run("first", Phase.QUEUED, minutes_ago=3, position=1)
+    place.add_run("second", Phase.QUEUED, minutes_ago=2, position=2)
+    told = everything(open_page())
+    assert told.count("**Starts in about an hour**") == 2
+
+
+def test_without_a_daemon_nothing_is_told_to_start(place: Furnished, open_page: Open) -> None:
+    place.add_run("now", Phase.RUNNING, progress=progress(9, eta_s=3600))
+    place.add_run("next", Phase.QUEUED, position=1)
+    assert "Starts" not in everything(open_page())
+
+
+def test_a_card_has_a_tiny_curve_of_the_last_losses(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.RUNNING)
+    place.metrics(paths, *(3.0 - step / 50 for step in range(100)))
+    drawn = json.loads(open_page().get("bidi_component")[0].proto.json)
+    assert len(drawn["values"]) == 60
+    assert drawn["values"][-1] == pytest.approx(1.02)
+    assert drawn["alt"] == "Loss at the last 60 log events, from 2.2000 to 1.0200"
+
+
+def test_empty_parts_say_what_will_be_there(place: Furnished, open_page: Open) -> None:
+    place.add_run("one", Phase.PAUSED, reason="as you asked")
+    page = open_page()
+    told = everything(page)
+    assert "Nothing is training at the moment" in told
+    assert "Nothing waits. A new run starts as soon as a GPU is free" in told
+    assert "Runs that have ended are listed here" in told
+    assert "New run" in [link.label for link in page.page_link]
+
+
+def test_what_a_living_run_does_is_no_reason_to_draw_the_lists_anew(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.RUNNING, progress=progress(1))
+    at = now()
+    before = look(at, {})
+    place.change(paths, progress=progress(2))
+    assert look(at, {}) == before
+    assert look(at, {}).live != before.live
+    place.change(paths, phase=Phase.COMPLETED, ended_at=at)
+    assert look(at, {}) != before
+
+
+def names(page: AppTest) -> list[str]:
+    """The names of the runs, from top to bottom."""
+    return [link.label for link in page.page_link if link.label.startswith("**")]

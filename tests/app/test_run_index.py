@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from core.run.phase import Phase
 from core.run.store import Store
+from streamlit_app import run_index
 from streamlit_app.run_index import RunIndex
 from streamlit_app.run_losses import Losses
 from tests.app.furnished import Furnished
@@ -102,6 +104,50 @@ def test_runs_that_did_not_change_are_not_read_again(
     again = [(run.run_id, index.summary(run), index.losses(run)) for run in index.runs()]
     assert again == first
     assert len(again) == 50
+
+
+def test_of_many_ended_runs_one_that_was_retried_elsewhere_is_seen_soon(
+    place: Furnished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_index, "SLICE", 3)
+    ended = [place.add_run(f"run {n}", Phase.FAILED, minutes_ago=n) for n in range(10)]
+    index = RunIndex(Store(place.workspace))
+    index.runs()
+    place.change(ended[9], phase=Phase.QUEUED)
+    looks = [waiting(index) for _ in range(5)]
+    assert looks[-1] == [ended[9].run_id]
+    place.change(ended[9], phase=Phase.RUNNING)
+    assert waiting(index) == []
+
+
+def test_an_ended_run_of_which_something_was_asked_is_seen_to_change_at_once(
+    place: Furnished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_index, "SLICE", 0)
+    ended = [place.add_run(f"run {n}", Phase.FAILED, minutes_ago=n) for n in range(10)]
+    index = RunIndex(Store(place.workspace))
+    index.runs()
+    index.expect(ended[4].run_id)
+    assert waiting(index) == []
+    place.change(ended[4], phase=Phase.QUEUED)
+    assert waiting(index) == [ended[4].run_id]
+
+
+def test_a_new_run_and_one_that_is_gone_are_seen_at_once_beside_many_ended(
+    place: Furnished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_index, "SLICE", 0)
+    ended = [place.add_run(f"run {n}", Phase.COMPLETED, minutes_ago=n + 1) for n in range(5)]
+    index = RunIndex(Store(place.workspace))
+    index.runs()
+    shutil.rmtree(ended[2].folder)
+    new = place.add_run("new", Phase.QUEUED, minutes_ago=0)
+    kept = [paths.run_id for paths in [new, *ended] if paths is not ended[2]]
+    assert [run.run_id for run in index.runs()] == kept
+
+
+def waiting(index: RunIndex) -> list[str]:
+    return [run.run_id for run in index.runs() if run.status.phase is Phase.QUEUED]
 
 
 def lines(rows: list[dict[str, Any]]) -> str:

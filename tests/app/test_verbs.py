@@ -187,13 +187,21 @@ def test_a_queue_can_be_reordered_and_held_back(place: Furnished, open_page: Ope
         [button.label for button in page.button if str(button.key).endswith(paths.run_id)]
         for paths in (first, second, third)
     ]
-    assert offered == [["Hold back"], ["Up", "Hold back"], ["Up", "To front", "Hold back"]]
+    assert offered == [["Up", "Down", "To front", "Hold back"]] * 3
+    assert [button.key for button in page.button if button.disabled] == [
+        f"Up {first.run_id}",
+        f"To front {first.run_id}",
+        f"Down {third.run_id}",
+    ]
     page.button(key=f"Up {third.run_id}").click().run()
     assert wishes(third) == [{"verb": "move", "to": 2}]
-    assert page.button(key=f"To front {third.run_id}").disabled
+    assert "Moving…" in everything(page)
     answer(third)
     page.run().button(key=f"To front {third.run_id}").click().run()
     assert wishes(third) == [{"verb": "move", "to": 1}]
+    page.button(key=f"Down {second.run_id}").click().run()
+    assert wishes(second) == [{"verb": "move", "to": 3}]
+    answer(second)
     page.button(key=f"pause {first.run_id}").click().run()
     assert wishes(first) == [{"verb": "pause"}]
     assert wishes(second) == []
@@ -209,13 +217,19 @@ def test_each_waiting_run_says_why_it_waits(place: Furnished, open_page: Open) -
     assert "Starts again in 28 s\\, as attempt 2 of 3\\. The training was killed" in page
 
 
+def test_one_that_waits_alone_has_no_other_place(place: Furnished, open_page: Open) -> None:
+    place.add_run("alone", Phase.QUEUED, position=1)
+    assert buttons(open_page()) == ["Hold back"]
+
+
+@pytest.mark.parametrize(("held_by", "under"), [("temperature", "Needs a look"), ("", "Paused")])
 def test_paused_runs_stand_apart_with_their_reason_and_a_way_on(
-    place: Furnished, open_page: Open
+    place: Furnished, open_page: Open, held_by: str, under: str
 ) -> None:
     place.add_run("waiting", Phase.QUEUED, position=1)
-    paths = place.add_run("hot", Phase.PAUSED, held_by="temperature", reason="GPU 0 is at 91 °C")
+    paths = place.add_run("hot", Phase.PAUSED, held_by=held_by, reason="GPU 0 is at 91 °C")
     page = open_page()
-    assert "Paused" in [heading.value for heading in page.subheader]
+    assert under in [heading.value for heading in page.subheader]
     assert "GPU 0 is at 91 °C" in everything(page)
     press(page, "Resume")
     assert asked(place, paths) == [Verb.RESUME]

@@ -1,0 +1,46 @@
+// A tiny curve of some values, the newest at the right, where a dot marks it.
+
+const SVG = "http://www.w3.org/2000/svg"
+const WIDTH = 100
+const HEIGHT = 32
+const MARGIN = 4
+const parts = new WeakMap()
+
+export default function (root, data) {
+  const part = parts.get(root) ?? build(root)
+  const points = place(data.values)
+  part.figure.setAttribute("aria-label", data.alt)
+  part.line.setAttribute("points", points.map((point) => point.join(",")).join(" "))
+  const last = points.at(-1)
+  part.dot.hidden = !last
+  if (last) part.dot.style.top = `${last[1]}px`
+}
+
+/** Where each value stands: `[x, y]`, the lowest value at the bottom. */
+function place(values) {
+  const low = Math.min(...values), high = Math.max(...values)
+  const span = high - low || 1
+  const across = WIDTH / Math.max(1, values.length - 1)
+  const down = (value) => MARGIN + ((high - value) / span) * (HEIGHT - 2 * MARGIN)
+  if (values.length === 1) return [[WIDTH, HEIGHT / 2]]
+  return values.map((value, at) => [round(at * across), round(high > low ? down(value) : HEIGHT / 2)])
+}
+
+const round = (number) => Math.round(number * 100) / 100
+
+function build(root) {
+  const figure = document.createElement("div")
+  figure.className = "figure"
+  figure.setAttribute("role", "img")
+  const svg = document.createElementNS(SVG, "svg")
+  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`)
+  svg.setAttribute("preserveAspectRatio", "none")
+  const line = document.createElementNS(SVG, "polyline")
+  const dot = document.createElement("span")
+  svg.append(line)
+  figure.append(svg, dot)
+  root.replaceChildren(figure)
+  const part = { figure, line, dot }
+  parts.set(root, part)
+  return part
+}
