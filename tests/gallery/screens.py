@@ -14,9 +14,11 @@ HEIGHT = {1440: 900, 390: 844}
 TALLEST = {1440: 1800, 390: 2400}
 SETTLED = """() => {
   const has = (selector) => document.querySelector(selector) !== null
+  const all = (selector, fact) => [...document.querySelectorAll(selector)].every(fact)
   return has(".stMain h1, .stMain [data-testid=stHeading]")
     && has("[data-test-script-state=notRunning]")
-    && !has("[data-testid=stSkeleton], .live-part:empty, .live-plot:empty")
+    && !has("[data-testid=stSkeleton], .stMain [aria-busy=true]")
+    && all(".stBidiComponent", (it) => it.querySelector("canvas, svg, input, button"))
 }"""
 
 
