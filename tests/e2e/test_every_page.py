@@ -12,7 +12,7 @@ from core.paths import CODE_ROOT
 from streamlit_app.guard import UNEXPECTED
 from tests.e2e.browsing import app, browser
 from tests.gallery import screens, workspace
-from tests.gallery.screens import Place, Scheme
+from tests.gallery.screens import Scheme
 from tests.gallery.workspace import Gallery
 
 pytestmark = pytest.mark.slow

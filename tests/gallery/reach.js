@@ -37,14 +37,15 @@ function isOperable(element) {
 window.reach.step = () => {
   const { seen, unseen, last } = window.reach
   const now = document.activeElement
+  if (now === last?.element) return true // a table, whose cells take it one by one
   // How it looks without the focus is known only now that it has lost it.
   if (last && last.element.isConnected && look(last.element) === last.look) {
     unseen.add(named(last.element))
   }
   window.reach.last = { element: now, look: look(now) }
-  const isNew = now !== document.body && !seen.has(now)
-  seen.add(now)
-  return isNew
+  const isRound = now === document.body ? seen.size > 0 : now === [...seen][0]
+  if (now !== document.body) seen.add(now)
+  return !isRound
 }
 
 window.reach.faults = () => {

@@ -18,7 +18,7 @@ SETTLED = """() => {
   return has(".stMain h1, .stMain [data-testid=stHeading]")
     && has("[data-test-script-state=notRunning]")
     && !has("[data-testid=stSkeleton], .stMain [aria-busy=true]")
-    && all(".stBidiComponent", (it) => it.querySelector("canvas, svg, input, button"))
+    && all(".stBidiComponentRegular", (it) => it.querySelector("canvas, svg, input, button"))
 }"""
 
 
