@@ -12,10 +12,15 @@ from tests.gallery.workspace import Gallery
 Scheme = Literal["light", "dark"]
 HEIGHT = {1440: 900, 390: 844}
 TALLEST = {1440: 1800, 390: 2400}
+"""How far down a page is looked at, by the width of the window."""
+
 SETTLED = """() => {
   const has = (selector) => document.querySelector(selector) !== null
   const all = (selector, fact) => [...document.querySelectorAll(selector)].every(fact)
-  return has(".stMain h1, .stMain [data-testid=stHeading]")
+  const before = window.elements
+  window.elements = document.querySelectorAll("*").length
+  return before === window.elements
+    && has(".stMain h1, .stMain [data-testid=stHeading]")
     && has("[data-test-script-state=notRunning]")
     && !has("[data-testid=stSkeleton], .stMain [aria-busy=true]")
     && all(".stBidiComponentRegular", (it) => it.querySelector("canvas, svg, input, button"))
@@ -70,7 +75,7 @@ def screen(browser: Browser, width: int, scheme: Scheme) -> Iterator[Page]:
 def open_place(page: Page, address: str, place: Place) -> None:
     """Go there, and wait until all of it is drawn."""
     page.goto(f"{address}/{place.path}")
-    page.wait_for_function(SETTLED)
+    page.wait_for_function(SETTLED, polling=150)
     page.evaluate("() => document.fonts.ready.then(() => undefined)")
     # What was drawn last is on the screen after two frames.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
