@@ -1,6 +1,6 @@
 # `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test lint fmt check bench install-service uninstall-service clean
+.PHONY: help run setup setup-dev test lint fmt check bench screenshots install-service uninstall-service clean
 
 PYTHON := .venv/bin/python
 NO_TESTS := 5
@@ -39,6 +39,10 @@ check: lint test ## lint, then test
 
 bench: setup-dev ## Measurements
 	$(PYTHON) -P -m bench $(ARGS)
+
+screenshots: setup-dev ## Pictures of every page, into docs/screenshots (ARGS=run: of some)
+	@scripts/install-chromium.sh
+	$(PYTHON) -P -m tests.gallery.screenshots $(ARGS)
 
 install-service: ## Install both systemd services (as root)
 	@scripts/install-service.sh

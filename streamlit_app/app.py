@@ -10,9 +10,11 @@ from streamlit_app.components import daemon_banner, run_toasts
 # A file of our own: icons by name are fetched from the web for the browser's tab.
 ICON = Path(__file__).with_name("icon.svg")
 WORDMARK = Path(__file__).with_name("wordmark.svg")
+STYLE = Path(__file__).parent / "assets" / "frame.css"
 
 st.set_page_config(page_title="LLM Trainer", page_icon=ICON, layout="wide")
 st.logo(WORDMARK, icon_image=ICON)
+st.html(STYLE)
 
 page = st.navigation(
     [
