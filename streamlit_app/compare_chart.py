@@ -14,6 +14,8 @@ from streamlit_app.run_slots import DASHES, MARKERS
 HEIGHT = 420
 FEW_POINTS = 60
 NAME_LENGTH = 24
+FEW_LINES, FAINT, FAINTER = 4, 0.22, 0.1
+"""Many noisy curves would hide what is smoothed."""
 MAX_EXPONENT = 80.0
 """A perplexity above e to the 80 is as bad as any."""
 
@@ -76,8 +78,9 @@ def figure(lines: Sequence[Line], metric: Metric, axis: Axis, is_log: bool = Fal
     The colour of a trace is told by its `meta`, for the page to choose from its theme.
     """
     chart = go.Figure()
+    opacity = FAINT if len(lines) <= FEW_LINES else FAINTER
     for line in lines:
-        _draw(chart, line, metric, axis)
+        _draw(chart, line, metric, axis, opacity)
     chart.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
@@ -106,13 +109,13 @@ def summary(lines: Sequence[Line], metric: Metric, axis: Axis) -> str:
     return f"{metric.title}, over {axis.title.lower()}: {', '.join(newest)}"
 
 
-def _draw(chart: go.Figure, line: Line, metric: Metric, axis: Axis) -> None:
+def _draw(chart: go.Figure, line: Line, metric: Metric, axis: Axis, opacity: float) -> None:
     x, points = _x(line.points, axis), line.points
     look: dict[str, Any] = {"x": x, "meta": {"slot": line.slot}, "mode": "lines"}
     strong = points.y
     if points.smooth is not None and len(points.smooth) and not np.allclose(points.smooth, strong):
         strong = points.smooth
-        faint = {"y": _y(points.y, metric), "opacity": 0.22, "hoverinfo": "skip"}
+        faint = {"y": _y(points.y, metric), "opacity": opacity, "hoverinfo": "skip"}
         chart.add_scatter(**look, **faint, line={"width": 1})
     if len(x) < FEW_POINTS:
         look["mode"] = "lines+markers"

@@ -25,7 +25,6 @@ class Row:
     tags: tuple[str, ...]
     steps: int
     loss: float | None
-    eval_loss: float | None
     best_eval_loss: float | None
     tokens_per_second: float | None
     took: str
@@ -70,7 +69,6 @@ def make_row(status: RunStatus, summary: Summary, losses: Losses, notes: Notes) 
         tags=notes.tags,
         steps=status.progress.step,
         loss=losses.loss,
-        eval_loss=losses.eval_loss,
         best_eval_loss=losses.best_eval_loss,
         tokens_per_second=losses.tokens_per_second,
         took=duration_text(elapsed_s(status, status.ended_at)) if status.ended_at else "",

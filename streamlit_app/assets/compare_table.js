@@ -12,6 +12,7 @@ export default function draw(root, data) {
   const frame = root.querySelector(".frame") ?? root.appendChild(makeFrame())
   frame.setAttribute("aria-label", data.title)
   const table = document.createElement("table")
+  table.style.setProperty("--runs", data.runs.length)
   table.append(makeHead(root, data), makeBody(data))
   frame.replaceChildren(table)
 }

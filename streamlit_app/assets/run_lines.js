@@ -16,6 +16,7 @@ export function runName(root, run) {
   const link = document.createElement("a")
   link.href = `run?run=${encodeURIComponent(run.id)}`
   link.className = "run"
+  link.title = run.name // it may be cut
   const name = document.createElement("span")
   name.textContent = run.name
   link.append(sample(colorOf(root, run.slot), run.slot), name)

@@ -24,7 +24,7 @@ def show(chosen: Sequence[Chosen]) -> None:
             "Smoothing",
             0.0,
             0.99,
-            0.6,
+            0.8,
             0.01,
             key="compare smoothing",
             help="How strongly each curve is smoothed; the values stay behind it, faint.",
@@ -55,7 +55,7 @@ def _choose_metric(chosen: Sequence[Chosen]) -> Metric:
     told = comparing.told_metrics(chosen)
     titles = {metric.title: metric for metric in told}
     title = st.selectbox(
-        "Curve", list(titles), key="compare metric", width=220, persist_state="session"
+        "Curve", list(titles), key="compare metric", width=195, persist_state="session"
     )
     return titles.get(title or "", told[0])
 
@@ -64,7 +64,7 @@ def _choose_axis(chosen: Sequence[Chosen]) -> Axis:
     told = comparing.told_axes(chosen)
     titles = {axis.title: axis for axis in told}
     title = st.selectbox(
-        "Over", list(titles), key="compare axis", width=170, persist_state="session"
+        "Over", list(titles), key="compare axis", width=145, persist_state="session"
     )
     return titles.get(title or "", told[0])
 

@@ -17,7 +17,7 @@ HEIGHT = 620
 MAX_ROWS = 16
 DRAWN = "runs drawn"
 CHOSEN = "runs chosen"
-NUMBERS = ("loss", "eval_loss", "best_eval_loss", "tokens_per_second")
+NUMBERS = ("loss", "best_eval_loss", "tokens_per_second")
 
 
 def rows(runs: Iterable[Run]) -> list[Row]:
@@ -100,21 +100,20 @@ COLUMNS = {
         color=[PHASE_COLORS[phase] for phase in Phase],
         width=90,
     ),
-    "base_model": st.column_config.TextColumn("Base model", width=110),
+    "base_model": st.column_config.TextColumn("Base model", width=106),
     "method": st.column_config.TextColumn("Method", width=58),
-    "dataset": st.column_config.TextColumn("Dataset", width=80),
-    "tags": st.column_config.ListColumn("Tags", width=90),
-    "steps": st.column_config.NumberColumn("Steps", format="localized", width=56),
+    "dataset": st.column_config.TextColumn("Dataset", width=76),
+    "tags": st.column_config.ListColumn("Tags", width=84),
+    "steps": st.column_config.NumberColumn("Steps", format="localized", width=54),
     "loss": st.column_config.NumberColumn("Loss", format="%.4f", width=60),
-    "eval_loss": st.column_config.NumberColumn("Val. loss", format="%.4f", width=64),
     "best_eval_loss": st.column_config.NumberColumn(
-        "Best val.", format="%.4f", width=66, help="The best validation loss so far"
+        "Best val.", format="%.4f", width=66, help="The best validation loss of the run"
     ),
     "tokens_per_second": st.column_config.NumberColumn(
         "Tokens/s", format="localized", width=66, help="Tokens per second, at the last log event"
     ),
-    "took": st.column_config.TextColumn("Time", width=78),
-    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm", width=116),
+    "took": st.column_config.TextColumn("Time", width=76),
+    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm", width=114),
 }
 
 
