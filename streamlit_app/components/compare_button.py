@@ -24,7 +24,9 @@ def show(chosen: Sequence[str], names: Mapping[str, str]) -> None:
         )
         st.caption(_advice([names[run_id] for run_id in chosen]), width="content")
         if chosen:
-            st.button("Clear", on_click=runs_table.clear, type="tertiary", icon=":material/close:")
+            st.button(
+                "Clear choice", on_click=runs_table.clear, type="tertiary", icon=":material/close:"
+            )
     if pressed:
         session.open_compare(chosen)
 

@@ -100,10 +100,10 @@ COLUMNS = {
         color=[PHASE_COLORS[phase] for phase in Phase],
         width=90,
     ),
-    "base_model": st.column_config.TextColumn("Base model", width=106),
+    "base_model": st.column_config.TextColumn("Base model", width=98),
     "method": st.column_config.TextColumn("Method", width=58),
     "dataset": st.column_config.TextColumn("Dataset", width=76),
-    "tags": st.column_config.ListColumn("Tags", width=84),
+    "tags": st.column_config.ListColumn("Tags", width=80),
     "steps": st.column_config.NumberColumn("Steps", format="localized", width=54),
     "loss": st.column_config.NumberColumn("Loss", format="%.4f", width=60),
     "best_eval_loss": st.column_config.NumberColumn(
@@ -113,7 +113,7 @@ COLUMNS = {
         "Tokens/s", format="localized", width=66, help="Tokens per second, at the last log event"
     ),
     "took": st.column_config.TextColumn("Time", width=76),
-    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm", width=114),
+    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm", width=112),
 }
 
 

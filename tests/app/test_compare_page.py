@@ -1,9 +1,12 @@
 import json
 import shutil
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from core.clock import now
 from core.paths import RunPaths
 from core.run.phase import Phase
 from core.run.status import Progress
@@ -12,6 +15,8 @@ from streamlit_app.display import UNKNOWN
 from streamlit_app.run_slots import MAX_RUNS
 from tests.app.conftest import Open, check, everything, press
 from tests.app.furnished import Furnished
+from tests.app.test_gpus_page import CARD, sample
+from tests.app.test_run_energy import add_run
 
 LONG_AGO = "20200101-000000-gone"
 
@@ -202,3 +207,15 @@ def test_broken_files_break_no_comparison(place: Furnished, open_page: Open) -> 
     page = open_page("compare", runs=f"{poems.run_id},{emails.run_id}")
     assert table(page, "Results")["Last loss"] == ["0.7500", UNKNOWN]
     assert session.store().find_run(emails.run_id)
+
+
+def test_energy_and_its_cost_are_compared(place: Furnished, open_page: Open) -> None:
+    (place.root / "configs").mkdir()
+    (place.root / "configs" / "settings.yaml").write_text("price_per_kwh: 2\ncurrency: CHF\n")
+    end = now() - timedelta(minutes=5)
+    sample(place, replace(CARD, power_w=360.0), seconds=700, end=end + timedelta(seconds=9))
+    measured = add_run(place, Phase.COMPLETED, end - timedelta(seconds=600), end)
+    poems, _ = two_runs(place)
+    page = open_page("compare", runs=f"{measured.run_id},{poems.run_id}")
+    assert table(page, "Results")["Energy"] == ["0.060 kWh", UNKNOWN]
+    assert table(page, "Results")["Cost"] == ["0.12 CHF", UNKNOWN]

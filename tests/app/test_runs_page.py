@@ -126,7 +126,7 @@ def test_ticked_runs_stay_ticked_while_the_list_changes(place: Furnished, open_p
     assert ticked(page) == ["poems two", "emails", "poems"]
     page = do(page, [news, *drawn], (1, 2))
     assert "poems two\\, emails" in everything(page)
-    assert not ticked(press(page, "Clear"))
+    assert not ticked(press(page, "Clear choice"))
 
 
 def ticked(page: AppTest) -> list[str]:
