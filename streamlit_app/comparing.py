@@ -1,5 +1,6 @@
 """The runs that are compared, each read only as far as it changed."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,9 @@ from core.files import Stamp, stamp
 from core.monitor import chart
 from core.monitor.chart import Look, Points
 from core.monitor.outcome import Outcome, outcome
-from core.monitor.series import Series
+from core.monitor.series import LOOK_S, Series
+from core.monitor.shelf import SHELF
+from core.paths import RunPaths
 from core.run.phase import LIVE
 from core.run.status import elapsed_s
 from core.run.store import Run
@@ -27,6 +30,11 @@ from streamlit_app.display import phase_text
 
 Version = tuple[int, int, bool]
 """How far the metrics of a run have been read; equal versions, equal curves."""
+
+HELD = "compare series"
+
+READ_S = 0.4
+"""How long a look goes on reading long metrics, beyond what every run gets."""
 
 MAX_EXPORTED = 20_000
 """Points of a run in the table of curves: longer curves are thinned, with every spike."""
@@ -49,7 +57,17 @@ def look_at(runs: Sequence[tuple[Run, int]]) -> list[Chosen]:
     """The runs as of now, each with its slot; of long metrics a little more at every look."""
     store = session.store()
     fresh = [(store.find_run(run.run_id) or run, slot) for run, slot in runs]
-    return [Chosen(run, slot, session.curves(run)) for run, slot in fresh]
+    # Held as long as they are compared: all together they may be more than the shelf keeps.
+    held: dict[RunPaths, Series] = st.session_state.get(HELD, {})
+    series = {run.paths: held.get(run.paths) or SHELF.get(run.paths).series for run, _ in fresh}
+    st.session_state[HELD] = series
+    _refresh(list(series.values()))
+    return [Chosen(run, slot, series[run.paths]) for run, slot in fresh]
+
+
+def let_go() -> None:
+    """Hold no metrics any more."""
+    st.session_state.pop(HELD, None)
 
 
 def is_live(chosen: Sequence[Chosen]) -> bool:
@@ -135,6 +153,15 @@ def _values(series: Series, metric: Metric) -> Iterator[tuple[Any, ...]]:
         if points
     ]
     return zip(*columns, found[0].y if found[0] else (), strict=bool(found[0]))
+
+
+def _refresh(all_series: Sequence[Series]) -> None:
+    for series in all_series:
+        series.refresh(LOOK_S)
+    until = time.monotonic() + READ_S
+    for series in all_series:
+        if not series.is_complete and (left := until - time.monotonic()) > 0:
+            series.refresh(left)
 
 
 def version(series: Series) -> Version:

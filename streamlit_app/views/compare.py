@@ -74,4 +74,5 @@ if picked:
     pace = pace_s(comparing.look_at(picked))
     st.fragment(run_every=pace)(show_fresh)(picked, pace)
 else:
+    comparing.let_go()
     show_lesson(all_runs)

@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.clock import now
+from core.monitor.shelf import Shelf
 from core.paths import RunPaths
 from core.run.phase import Phase
 from core.run.status import Progress
-from streamlit_app import session
+from streamlit_app import comparing, session
 from streamlit_app.display import UNKNOWN
 from streamlit_app.run_slots import MAX_RUNS
 from tests.app.conftest import Open, check, everything, press
@@ -219,3 +221,16 @@ def test_energy_and_its_cost_are_compared(place: Furnished, open_page: Open) -> 
     page = open_page("compare", runs=f"{measured.run_id},{poems.run_id}")
     assert table(page, "Results")["Energy"] == ["0.060 kWh", UNKNOWN]
     assert table(page, "Results")["Cost"] == ["0.12 CHF", UNKNOWN]
+
+
+def test_more_metrics_than_the_shelf_keeps_are_read_once(
+    place: Furnished, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "SHELF", Shelf(max_runs=1))
+    poems, emails = two_runs(place)
+    page = open_page("compare", runs=f"{poems.run_id},{emails.run_id}")
+    held = dict(page.session_state[comparing.HELD])
+    page.run()
+    assert {*page.session_state[comparing.HELD].values()} == {*held.values()}
+    page.multiselect[0].set_value([]).run()
+    assert comparing.HELD not in page.session_state
