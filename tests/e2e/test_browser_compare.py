@@ -59,6 +59,12 @@ def test_two_runs_are_ticked_compared_and_taken_along(
         expect(page.locator(".live-plot .trace")).to_have_count(4)
         legend = page.get_by_role("list", name="Runs in the chart")
         expect(legend.get_by_role("link")).to_have_text(["poems", HOSTILE])
+        # The run that is pointed at stands out.
+        legend.get_by_role("link", name="poems").focus()
+        expect(page.locator(".live-plot .trace[style*='0.12']")).to_have_count(2)
+        legend.get_by_role("link", name="poems").blur()
+        expect(page.locator(".live-plot .trace[style*='0.12']")).to_have_count(0)
+        expect(page.locator(".live-plot .trace[style*='0.22']")).to_have_count(2)
         parameters = page.get_by_role("region", name="Parameters")
         expect(parameters.get_by_role("row")).to_have_count(2)
         expect(parameters.get_by_role("row").nth(1)).to_contain_text("learning_rate0.0010.002")
