@@ -35,7 +35,13 @@ page = st.navigation(
             "views/runs.py",
             title="Runs",
             icon=":material/list_alt:",
-            help="Every run so far, with its losses. Choose one to open it.",
+            help="Every run so far. Click one to open it, tick some to compare them.",
+        ),
+        st.Page(
+            "views/compare.py",
+            title="Compare",
+            icon=":material/compare_arrows:",
+            help="The curves, results and parameters of several runs side by side.",
         ),
         st.Page(
             "views/gpus.py",

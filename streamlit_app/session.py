@@ -1,6 +1,7 @@
 """What a page asks for: the workspace, its runs, and which run is chosen."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,8 @@ from streamlit_app.start import Start
 from streamlit_app.start_reader import StartReader
 
 RUN_PAGE = "views/run.py"
+RUNS_PAGE = "views/runs.py"
+COMPARE_PAGE = "views/compare.py"
 SANDBOX_PAGE = "views/sandbox.py"
 NEW_RUN_PAGE = "views/new_run.py"
 DATASETS_PAGE = "views/datasets.py"
@@ -107,6 +110,11 @@ def selected_run() -> Run | None:
 def open_run(run_id: str) -> NoReturn:
     """Go to the run's page."""
     st.switch_page(RUN_PAGE, query_params={"run": run_id})
+
+
+def open_compare(run_ids: Sequence[str]) -> NoReturn:
+    """Go to the page that shows these runs side by side."""
+    st.switch_page(COMPARE_PAGE, query_params={"runs": ",".join(run_ids)})
 
 
 def zone() -> tzinfo:

@@ -72,8 +72,16 @@ def window(series: Series, look: Look, begin: float, end: float) -> dict[str, Po
             low, high = curve.span(first, last)
             low, high = max(0, low - 1), min(len(curve), high + 1)
             if high > low:
-                found[key] = _thinned(series, look, key, low, high)
+                max_points = MAX_POINTS if key in LARGE else SMALL_POINTS
+                found[key] = _thinned(series, look, key, low, high, max_points)
         return found
+
+
+def one(series: Series, look: Look, key: str, max_points: int = MAX_POINTS) -> Points | None:
+    """A single curve from its first to its last point, thinned; None when it has none."""
+    with series.held():
+        count = len(series.curves.get(key, ()))
+        return _thinned(series, look, key, 0, count, max_points) if count else None
 
 
 def news(series: Series, look: Look, rows: int) -> dict[str, Points] | None:
@@ -91,10 +99,10 @@ def news(series: Series, look: Look, rows: int) -> dict[str, Points] | None:
         return found
 
 
-def _thinned(series: Series, look: Look, key: str, low: int, high: int) -> Points:
+def _thinned(series: Series, look: Look, key: str, low: int, high: int, max_points: int) -> Points:
     curve = series.curves[key]
     values = copied(curve.values, low, high)
-    places = thin(values, MAX_POINTS if key in LARGE else SMALL_POINTS)
+    places = thin(values, max_points)
     x, y = _x(series, look, curve, places + low), values[places]
     smoothing = look.smoothing_of(key)
     if smoothing is None:

@@ -16,13 +16,24 @@ function loadPlotly() {
   return loading
 }
 
+function palette(style) {
+  const colors = style.getPropertyValue("--st-chart-categorical-colors").trim() || "#4353B8,#0F8177"
+  return colors.split(",").map((color) => color.trim())
+}
+
+/** A trace whose `meta` tells a slot has that colour of the theme, whatever its place. */
+function colored(trace, colors) {
+  if (trace.meta?.slot === undefined) return trace
+  const color = colors[trace.meta.slot % colors.length]
+  return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color } }
+}
+
 function themed(layout, style) {
   const read = (name, fallback) => style.getPropertyValue(name).trim() || fallback
   const grid = read("--st-border-color-light", "#ddd")
-  const colors = read("--st-chart-categorical-colors", "#4353B8,#0F8177").split(",")
   return {
     ...layout,
-    colorway: colors.map((color) => color.trim()),
+    colorway: palette(style),
     font: { color: read("--st-text-color", "#333"), family: read("--st-font", "sans-serif") },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -40,8 +51,10 @@ export default function ({ data, parentElement }) {
   root.setAttribute("aria-label", data.alt)
   loadPlotly().then(
     (Plotly) => {
-      const layout = themed(data.layout, getComputedStyle(root))
-      Plotly.react(root, data.traces, layout, { displayModeBar: false, responsive: true })
+      const style = getComputedStyle(root)
+      const layout = themed(data.layout, style)
+      const traces = data.traces.map((trace) => colored(trace, palette(style)))
+      Plotly.react(root, traces, layout, { displayModeBar: false, responsive: true })
     },
     () => { root.textContent = "The chart could not be loaded; reload the page." },
   )

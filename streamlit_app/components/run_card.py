@@ -31,7 +31,7 @@ def show(run: Run) -> None:
         progress_bar.show(status)
         with st.grid(4, min_column_width=120, gap="small", vertical_alignment="center"):
             st.metric("Loss", loss_text(curves.last("loss")))
-            losses = curves.newest("loss", sparkline.POINTS)
+            losses = curves.newest("loss", sparkline.POINTS).tolist()
             sparkline.show(losses, alt_text(losses), key=f"sparkline {run.run_id}")
             st.metric("Validation loss", loss_text(curves.last("eval_loss")))
             st.metric("Time left", duration_text(status.progress.eta_s))

@@ -1,8 +1,8 @@
-"""Runs as a table."""
+"""Runs as a table: a click on a row opens the run, its box at the left chooses it."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -10,77 +10,86 @@ import streamlit as st
 from core.run.phase import Phase
 from core.run.store import Run
 from streamlit_app import session
-from streamlit_app.components.finished_list import took_s
-from streamlit_app.display import (
-    PHASE_COLORS,
-    UNKNOWN,
-    dataset_text,
-    duration_text,
-    model_text,
-    phase_text,
-)
-from streamlit_app.run_losses import Losses
-from streamlit_app.spec_summary import Summary
+from streamlit_app.display import PHASE_COLORS, UNKNOWN, phase_text
+from streamlit_app.run_rows import Row, make_row
 
 HEIGHT = 620
 MAX_ROWS = 16
 DRAWN = "runs drawn"
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the table shows of a run."""
-
-    run_id: str
-    name: str
-    phase: Phase
-    base_model: str
-    method: str
-    dataset: str
-    steps: int
-    loss: float | None
-    eval_loss: float | None
-    took: str
-    started_at: datetime | None
+CHOSEN = "runs chosen"
+NUMBERS = ("loss", "best_eval_loss", "tokens_per_second")
 
 
 def rows(runs: Iterable[Run]) -> list[Row]:
     """A row per run, in the same order."""
     # Looked up once: it costs more than what it is asked for.
     index = session.index()
-    return [_row(run, index.summary(run), index.losses(run)) for run in runs]
-
-
-def filtered(rows: Sequence[Row], text: str, phases: Collection[Phase]) -> list[Row]:
-    """The rows that hold every word of the text and are in a chosen phase, if any is chosen."""
-    words = text.lower().split()
     return [
-        row
-        for row in rows
-        if (not phases or row.phase in phases) and all(word in _searched(row) for word in words)
+        make_row(run.status, index.summary(run), index.losses(run), index.notes(run))
+        for run in runs
     ]
 
 
-def show(rows: Sequence[Row]) -> str | None:
-    """The table; the id of the run that was clicked."""
-    # A click tells a place in the table as it was drawn last, and runs may have come since.
-    drawn = st.session_state.get(DRAWN)
+def take_click(known: Iterable[str]) -> str | None:
+    """Take over what was done in the table as it was drawn last; the id of a run to open.
+
+    A selection tells places, and other runs may stand there by now: so each list of runs is a
+    table of its own, and its places are read with the ids that it showed.
+    """
+    drawn: list[str] = st.session_state.get(DRAWN, [])
+    state: Any = st.session_state.get(table_key(drawn)) or {}
+    selection = state.get("selection", {})
+    cells, places = selection.get("cells", ()), selection.get("rows", ())
+    if cells:
+        return drawn[cells[0][0]] if cells[0][0] < len(drawn) else None
+    if state:
+        ticked = [drawn[place] for place in places if place < len(drawn)]
+        kept = [one for one in chosen() if one in ticked or one not in set(drawn)]
+        st.session_state[CHOSEN] = list(dict.fromkeys([*kept, *ticked]))
+    there = set(known)
+    st.session_state[CHOSEN] = [run_id for run_id in chosen() if run_id in there]
+    return None
+
+
+def chosen() -> list[str]:
+    """The ids of the runs that were ticked, those out of sight as well, in that order."""
+    return list(st.session_state.get(CHOSEN, []))
+
+
+def clear() -> None:
+    """Choose no run, and draw a table without ticks."""
+    drawn = st.session_state.get(DRAWN, [])
+    st.session_state.pop(table_key(drawn), None)
+    st.session_state[CHOSEN] = []
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+
+
+ROUND = "runs round"
+
+
+def show(rows: Sequence[Row]) -> None:
+    """The table, with the chosen runs ticked; `take_click` tells what is done in it."""
     st.session_state[DRAWN] = run_ids = [row.run_id for row in rows]
-    event = st.dataframe(
+    ticked = set(chosen())
+    places = [place for place, run_id in enumerate(run_ids) if run_id in ticked]
+    st.dataframe(
         _frame(rows),
-        key="runs table",
+        key=table_key(run_ids),
         hide_index=True,
         height="content" if len(rows) <= MAX_ROWS else HEIGHT,
         placeholder=UNKNOWN,
         on_select="rerun",
-        selection_mode="single-cell",
+        selection_mode=["multi-row", "single-cell"],
+        selection_default={"selection": {"rows": places}},
         column_config=COLUMNS,
         alt="All runs",
     )
-    cells = event.selection.cells
-    place = cells[0][0] if cells else None
-    seen = run_ids if drawn is None else drawn
-    return seen[place] if place is not None and place < len(seen) else None
+
+
+def table_key(run_ids: Sequence[str]) -> str:
+    """The name of the table that shows these runs in this order."""
+    whole = hashlib.sha256("\n".join(run_ids).encode()).hexdigest()
+    return f"runs table {whole[:16]} {st.session_state.get(ROUND, 0)}"
 
 
 COLUMNS = {
@@ -91,43 +100,33 @@ COLUMNS = {
         color=[PHASE_COLORS[phase] for phase in Phase],
         width=90,
     ),
-    "base_model": st.column_config.TextColumn("Base model", width=110),
+    "base_model": st.column_config.TextColumn("Base model", width=98),
     "method": st.column_config.TextColumn("Method", width=58),
-    "dataset": st.column_config.TextColumn("Dataset", width=80),
-    "steps": st.column_config.NumberColumn("Steps", format="localized", width=56),
+    "dataset": st.column_config.TextColumn("Dataset", width=76),
+    "tags": st.column_config.ListColumn("Tags", width=80),
+    "steps": st.column_config.NumberColumn("Steps", format="localized", width=54),
     "loss": st.column_config.NumberColumn("Loss", format="%.4f", width=60),
-    "eval_loss": st.column_config.NumberColumn("Val. loss", format="%.4f", width=64),
-    "took": st.column_config.TextColumn("Time", width=78),
-    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm", width=116),
+    "best_eval_loss": st.column_config.NumberColumn(
+        "Best val.", format="%.4f", width=66, help="The best validation loss of the run"
+    ),
+    "tokens_per_second": st.column_config.NumberColumn(
+        "Tokens/s", format="localized", width=66, help="Tokens per second, at the last log event"
+    ),
+    "took": st.column_config.TextColumn("Time", width=76),
+    "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm", width=112),
 }
 
 
-def _row(run: Run, summary: Summary, losses: Losses) -> Row:
-    status = run.status
-    return Row(
-        run_id=run.run_id,
-        name=status.name,
-        phase=status.phase,
-        base_model=model_text(summary.base_model),
-        method=summary.method,
-        dataset=", ".join(map(dataset_text, summary.datasets)),
-        steps=status.progress.step,
-        loss=losses.loss,
-        eval_loss=losses.eval_loss,
-        took=duration_text(took_s(status)) if status.ended_at else "",
-        started_at=status.started_at,
-    )
-
-
-def _searched(row: Row) -> str:
-    return f"{row.name} {row.base_model} {row.method} {row.dataset} {row.run_id}".lower()
-
-
 def _frame(rows: Sequence[Row]) -> pd.DataFrame:
-    frame = pd.DataFrame([asdict(row) for row in rows]).drop(columns="run_id")
+    """The columns of the table; one that nobody has anything in is left out where that helps."""
+    frame = pd.DataFrame({name: [getattr(row, name) for row in rows] for name in COLUMNS})
     frame["phase"] = [[phase_text(row.phase)] for row in rows]
-    for name in ("loss", "eval_loss"):
+    for name in NUMBERS:
         frame[name] = frame[name].astype("float64")
+    frame["tokens_per_second"] = frame["tokens_per_second"].round()
+    frame["tags"] = [list(row.tags) for row in rows]
+    if not any(row.tags for row in rows):
+        frame = frame.drop(columns="tags")
     started = pd.to_datetime(frame["started_at"], utc=True)
     frame["started_at"] = started.dt.tz_convert(session.zone())
     return frame

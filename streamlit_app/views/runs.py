@@ -1,11 +1,10 @@
-"""Every run in one table; a click on a row opens it."""
+"""Every run in one table; a click on a row opens it, ticked ones are compared."""
 
 import streamlit as st
 
-from core.run.phase import Phase
 from streamlit_app import session
-from streamlit_app.components import first_steps, runs_table
-from streamlit_app.display import phase_text
+from streamlit_app.components import compare_button, first_steps, runs_filter, runs_table
+from streamlit_app.run_rows import filtered, ordered
 
 st.title("Runs", anchor=False)
 
@@ -14,29 +13,17 @@ if not runs:
     first_steps.show()
     st.stop()
 
-words, phases = st.columns([2, 3])
-text = words.text_input(
-    "Search", placeholder="Name, base model or dataset", key="runs text", persist_state="session"
-)
-chosen = phases.pills(
-    "Phase",
-    [phase for phase in Phase if any(run.status.phase is phase for run in runs)],
-    selection_mode="multi",
-    format_func=phase_text,
-    key="runs phases",
-    persist_state="session",
-)
+names = {run.run_id: run.status.name for run in runs}
+if run_id := runs_table.take_click(names):
+    session.open_run(run_id)
 
 rows = runs_table.rows(runs)
-rows = runs_table.filtered(rows, text, chosen)
-if rows:
-    st.caption(
-        "1 run, click it to open it"
-        if len(rows) == 1
-        else f"{len(rows)} runs, click one to open it"
-    )
-    run_id = runs_table.show(rows)
-    if run_id:
-        session.open_run(run_id)
+wanted, order = runs_filter.show(rows)
+shown = ordered(filtered(rows, wanted), order)
+compare_button.show(runs_table.chosen(), names)
+if shown:
+    runs_table.show(shown)
+    count = f"{len(rows):,}" if len(shown) == len(rows) else f"{len(shown):,} of {len(rows):,}"
+    st.caption("1 run" if count == "1" else f"{count} runs")
 else:
     st.caption("No run fits the filter.")
