@@ -52,6 +52,8 @@ def facts(run: Run) -> dict[str, str]:
 
 def saved_in(run: Run) -> str:
     """Where the result or the checkpoints lie; empty while there are none."""
+    if run.imported_from:
+        return f"{run.imported_from}{'' if run.imported_from.is_dir() else ' (gone)'}"
     if not run.newest_part():
         return ""
     return str(run.paths.output.relative_to(session.workspace().root))

@@ -4,10 +4,11 @@ import streamlit as st
 
 from core.run.phase import Phase
 from streamlit_app import session
-from streamlit_app.components import first_steps, runs_table
+from streamlit_app.components import first_steps, run_import, runs_table
 from streamlit_app.display import phase_text
 
 st.title("Runs", anchor=False)
+run_import.show()
 
 runs = session.runs()
 if not runs:

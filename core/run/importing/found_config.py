@@ -26,8 +26,7 @@ _LOGGED = re.compile(r"\bconfig:\n(?=\{)")
 
 def from_yaml(text: str | bytes) -> dict[str, Any]:
     """The config in a YAML file; empty when it is none."""
-    config = _mapping(text)
-    return config if isinstance(config.get("base_model"), str) else {}
+    return _readable(_mapping(text))
 
 
 def from_model_card(text: str) -> dict[str, Any]:
@@ -50,8 +49,8 @@ def from_log(text: str) -> dict[str, Any]:
             config, _ = json.JSONDecoder().raw_decode(text, place.end())
         except (ValueError, RecursionError):
             continue
-        if isinstance(config, dict) and isinstance(config.get("base_model"), str):
-            return {key: config[key] for key in config if key in known_keys()}
+        if readable := _readable(config):
+            return {key: readable[key] for key in readable if key in known_keys()}
     return {}
 
 
@@ -106,6 +105,13 @@ def _problems(key: str, value: Any, settings: Settings, root: Path) -> Iterator[
     if key in SHOWN_AS_TOLD and not SECRET.search(text):
         return
     yield from find_safety_problems({key: value}, root, settings)
+
+
+def _readable(config: Any) -> dict[str, Any]:
+    """The config if it is one of Axolotl: base model and adapter, if any, are texts."""
+    if not isinstance(config, dict) or not isinstance(config.get("base_model"), str):
+        return {}
+    return config if isinstance(config.get("adapter") or "", str) else {}
 
 
 def _mapping(text: str | bytes) -> dict[str, Any]:

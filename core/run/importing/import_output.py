@@ -14,19 +14,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from core.clock import to_text
-from core.dataset.arrival.local_file import find_folder
+from core.clock import from_unix, to_text
 from core.errors import RecordError
 from core.files import append_json_line, open_untrusted, save_json, sync_folder, sync_tree
 from core.paths import RUN_ID, RunPaths, Workspace
 from core.run.importing.found_config import make_spec
-from core.run.importing.output_folder import Found, entries_of, look_into
+from core.run.importing.output_folder import Found, entries_of
 from core.run.importing.times import StepClock, make_clock
 from core.run.importing.trainer_state import metric_rows
 from core.run.phase import Phase
@@ -40,14 +38,6 @@ STALE_S = 24 * 3600
 ATTEMPT = 1
 
 _IMPORTING = threading.Lock()
-
-
-def look(workspace: Workspace, settings: Settings, text: str) -> Found:
-    """What lies in the folder that the path names.
-
-    Raises DatasetError unless the folder may be read, and RecordError unless it holds a training.
-    """
-    return look_into(find_folder(workspace, settings, text))
 
 
 def find_owner(store: Store, folder: Path) -> Run | None:
@@ -149,7 +139,7 @@ def _write_events(path: Path, found: Found, left_out: list[str]) -> None:
         (found.span.began_s, Phase.RUNNING, "trained elsewhere", []),
         (found.span.ended_s, Phase.COMPLETED, reason_of(found), left_out),
     ):
-        record = {"at": to_text(_moment(at_s)), "phase": phase.value, "reason": reason}
+        record = {"at": to_text(from_unix(at_s)), "phase": phase.value, "reason": reason}
         more = {"changes": changes} if changes else {}
         append_json_line(path, record | {"attempt": ATTEMPT} | more)
 
@@ -176,7 +166,7 @@ def _copy_log(source: Path, target: Path) -> None:
 
 def _make_status(found: Found, name: str) -> RunStatus:
     state, checkpoints = found.state, found.checkpoints
-    began_at, ended_at = _moment(found.span.began_s), _moment(found.span.ended_s)
+    began_at, ended_at = from_unix(found.span.began_s), from_unix(found.span.ended_s)
     return RunStatus(
         run_id="",
         name=name,
@@ -221,7 +211,3 @@ def _settle(paths: RunPaths, workspace: Workspace, status: RunStatus, folder: Pa
             continue
         sync_folder(workspace.runs)
         return run_id
-
-
-def _moment(at_s: float) -> datetime:
-    return datetime.fromtimestamp(at_s, UTC)

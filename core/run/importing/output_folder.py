@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import RecordError
-from core.files import file_size, open_untrusted, read_tail, read_untrusted
+from core.files import open_untrusted, read_tail, read_untrusted
 from core.run.checkpoint import STATE, list_checkpoints
 from core.run.importing.found_config import (
     from_adapter,
@@ -248,8 +248,3 @@ def _is_own(path: Path) -> bool:
 
 def _saved_s(path: Path) -> float:
     return max(0.0, path.stat().st_mtime)
-
-
-def log_bytes(found: Found) -> int:
-    """The size of its log in bytes; 0 without one."""
-    return file_size(found.log) if found.log else 0

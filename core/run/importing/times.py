@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
+
+from core.clock import from_unix
 
 _STAMP = re.compile(r"^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\]", re.MULTILINE)
 
@@ -63,8 +65,7 @@ class StepClock:
 
     def at(self, step: float) -> datetime:
         """When the step was made."""
-        moment_s = float(np.interp(step, self.steps, self.moments_s))
-        return datetime.fromtimestamp(moment_s, UTC)
+        return from_unix(float(np.interp(step, self.steps, self.moments_s)))
 
 
 def make_clock(span: Span, last_step: float, saved: Iterable[tuple[int, float]]) -> StepClock:
