@@ -203,3 +203,5 @@ def _replace(run: Run, keys: _Keys, notes: Notes, seen: Notes) -> None:
     _fill(keys, notes)
     at = clock_text(now(), session.zone())
     st.session_state[keys.said] = f":material/check: Saved at {at}", False
+    # With other tags it is another label, under which it would be closed.
+    st.session_state[keys.is_open] = True

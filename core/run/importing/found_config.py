@@ -10,11 +10,37 @@ from core.errors import SpecError
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 from core.secret import SECRET
 from core.settings import Settings
-from core.spec.axolotl_schema import known_keys
+from core.spec.axolotl_schema import known_keys, load_schema
 from core.spec.safety import find_safety_problems
 
 PLACED = ("output_dir", "dataset_prepared_path")
 """Keys that a run of ours sets itself."""
+
+WORKED_OUT = (
+    "axolotl_config_path",
+    "base_model_config",
+    "batch_size",
+    "context_parallel_size",
+    "dataset_num_proc",
+    "ddp",
+    "device",
+    "device_map",
+    "eval_causal_lm_metrics",
+    "eval_max_new_tokens",
+    "eval_table_size",
+    "is_falcon_derived_model",
+    "is_llama_derived_model",
+    "is_mistral_derived_model",
+    "is_qwen_derived_model",
+    "local_rank",
+    "resources_per_worker",
+    "tensor_parallel_size",
+    "tokenizer_config",
+    "trl",
+    "vllm",
+    "world_size",
+)
+"""Keys that Axolotl adds itself before it prints its config; a person hardly ever writes them."""
 
 SHOWN_AS_TOLD = ("base_model",)
 """Keys that may name what lies anywhere: they are checked when they are used."""
@@ -43,15 +69,23 @@ def _from_front_matter(text: str) -> dict[str, Any]:
 
 
 def from_log(text: str) -> dict[str, Any]:
-    """The config that Axolotl prints at its start, with every default; empty without one."""
+    """The config that Axolotl prints at its start, less its defaults; empty without one."""
     for place in _LOGGED.finditer(text):
         try:
             config, _ = json.JSONDecoder().raw_decode(text, place.end())
         except (ValueError, RecursionError):
             continue
         if readable := _readable(config):
-            return {key: readable[key] for key in readable if key in known_keys()}
+            return {key: value for key, value in readable.items() if _was_asked(key, value)}
     return {}
+
+
+def _was_asked(key: str, value: Any) -> bool:
+    """Whether the key may have been in the config, and says more than Axolotl takes anyway."""
+    if key not in known_keys() or key in WORKED_OUT:
+        return False
+    described = load_schema()["properties"].get(key, {})
+    return "default" not in described or described["default"] != value
 
 
 def from_adapter(record: Mapping[str, Any]) -> dict[str, Any]:

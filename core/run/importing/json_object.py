@@ -78,8 +78,8 @@ class _Window:
                 if not self._fill():
                     raise RecordError(f"it holds no readable JSON: {error}") from error
                 continue
-            # A number may go on behind the end of what was read.
-            if end == len(self._text) and self._fill():
+            # A number may go on behind the end of what was read: 1 was 1e-5.
+            if len(self._text) - end < len("e-5") and self._fill():
                 continue
             self._at = end
             return value
@@ -91,6 +91,7 @@ class _Window:
         if len(self._text) - self._at > MAX_VALUE:
             raise RecordError("it holds no readable JSON, or a value that is far too long")
         more = self._file.read(CHUNK)
-        self._text, self._at = self._text[self._at :] + more, 0
         self._is_last = not more
-        return not self._is_last
+        if more:
+            self._text, self._at = self._text[self._at :] + more, 0
+        return bool(more)
