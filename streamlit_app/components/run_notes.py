@@ -56,6 +56,10 @@ class _Keys:
         return f"notes open {self.run_id}"
 
     @property
+    def label(self) -> str:
+        return f"notes label {self.run_id}"
+
+    @property
     def disputed(self) -> str:
         """That notes were saved here, and others elsewhere before."""
         return f"notes disputed {self.run_id}"
@@ -64,7 +68,12 @@ class _Keys:
 def show(run: Run) -> None:
     """The tags in a line that opens; under it the text and the tags, to be changed."""
     saved, keys = session.index().notes(run), _Keys(run.run_id)
-    with st.expander(label(saved), icon=ICON, key=keys.is_open, on_change="rerun") as editor:
+    if not st.session_state.get(keys.is_open) or keys.label not in st.session_state:
+        # An expander with another label is another one, and closed: none changes while it is open.
+        st.session_state[keys.label] = label(saved)
+    with st.expander(
+        st.session_state[keys.label], icon=ICON, key=keys.is_open, on_change="rerun"
+    ) as editor:
         # Once open it stays: what is being written must outlive that it is closed.
         if editor.open or keys.text in st.session_state:
             _show_editor(run, keys)
@@ -203,5 +212,3 @@ def _replace(run: Run, keys: _Keys, notes: Notes, seen: Notes) -> None:
     _fill(keys, notes)
     at = clock_text(now(), session.zone())
     st.session_state[keys.said] = f":material/check: Saved at {at}", False
-    # With other tags it is another label, under which it would be closed.
-    st.session_state[keys.is_open] = True
