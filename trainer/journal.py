@@ -1,5 +1,6 @@
 """How the trainer speaks to the daemon: lines appended to `journal.jsonl` and `metrics.jsonl`."""
 
+import math
 import os
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,6 @@ from core.clock import now_text
 from core.files import append_json_line
 from core.paths import RunPaths
 from core.run.journal import JournalReader
-from core.run.log_event import tell_finite
 from core.run.phase import Stage
 from core.run.trainer_env import ATTEMPT_VARIABLE, COLD_VARIABLE, RUN_FOLDER_VARIABLE
 
@@ -60,8 +60,11 @@ class Journal:
         """Append one row of numbers. What is not finite is left out and named in `not_finite`."""
         if not self.speaks:
             return
-        where = {"at": now_text(), "attempt": self.attempt}
-        append_json_line(self.paths.metrics, where | tell_finite(values))
+        bad = [k for k, v in values.items() if isinstance(v, float) and not math.isfinite(v)]
+        row = {key: value for key, value in values.items() if key not in bad}
+        if bad:
+            row["not_finite"] = bad
+        append_json_line(self.paths.metrics, {"at": now_text(), "attempt": self.attempt, **row})
 
 
 @cache

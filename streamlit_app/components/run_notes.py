@@ -21,7 +21,7 @@ from streamlit_app import session
 from streamlit_app.display import clock_text, plain
 
 TITLE, ICON = "Notes and tags", ":material/edit_note:"
-YOURS, THEIRS = "Yours", "Saved meanwhile"
+YOURS, THEIRS, BOTH = "Yours", "Saved meanwhile", "Keep both"
 
 _SAVING = threading.Lock()
 """Pages are threads of one process."""
@@ -97,14 +97,15 @@ def _show_editor(run: Run, keys: _Keys) -> None:
         _show_news(keys, saved)
     with st.form(f"notes form {run.run_id}", border=False):
         _show_fields(keys, saved)
-        st.form_submit_button(
-            "Save",
-            icon=":material/save:",
-            key=f"notes save {run.run_id}",
-            on_click=_save,
-            args=(run, keys),
-        )
-    _show_said(keys)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.form_submit_button(
+                "Save",
+                icon=":material/save:",
+                key=f"notes save {run.run_id}",
+                on_click=_save,
+                args=(run, keys),
+            )
+            _show_said(keys)
 
 
 def _show_fields(keys: _Keys, saved: Notes) -> None:
@@ -166,12 +167,14 @@ def _show_choice(run: Run, keys: _Keys, saved: Notes) -> None:
             st.markdown(" ".join(f":gray-badge[{plain(tag)}]" for tag in notes.tags) or "No tags.")
     with st.container(horizontal=True):
         for title, notes in (
-            ("Keep both", merge_notes(saved, mine)),
+            (BOTH, merge_notes(saved, mine)),
             ("Keep mine", mine),
             ("Keep the others", saved),
         ):
             st.button(
                 title,
+                # What loses nothing is the one that stands out.
+                type="primary" if title == BOTH else "secondary",
                 key=f"{keys.disputed} {title}",
                 on_click=_replace,
                 args=(run, keys, notes, saved),

@@ -41,6 +41,7 @@ class _Window:
         self._text = ""
         self._at = 0
         self._is_last = False
+        self._is_tried = False
         self._decoder = json.JSONDecoder()
 
     def peek(self) -> str:
@@ -63,10 +64,27 @@ class _Window:
         """The entries of a list, which is passed over."""
         self.expect("[")
         while self.peek() != "]":
-            yield self.value()
+            yield from self._many() or [self.value()]
             if self.peek() != "]":
                 self.expect(",")
         self.expect("]")
+
+    def _many(self) -> list[Any]:
+        """As many entries as were read whole, which are passed over; none where that is not easy.
+
+        One by one they take four times as long.
+        """
+        end = self._text.rfind("},", self._at)
+        if end < 0 or self._is_tried:
+            return []
+        self._is_tried = True
+        try:
+            values: list[Any] = json.loads(f"[{self._text[self._at : end + 1]}]")
+        except (ValueError, RecursionError):
+            # The list ends in between, or another object does.
+            return []
+        self._at = end + 1
+        return values
 
     def value(self) -> Any:
         """The next value, which is passed over."""
@@ -91,7 +109,7 @@ class _Window:
         if len(self._text) - self._at > MAX_VALUE:
             raise RecordError("it holds no readable JSON, or a value that is far too long")
         more = self._file.read(CHUNK)
-        self._is_last = not more
+        self._is_last, self._is_tried = not more, False
         if more:
             self._text, self._at = self._text[self._at :] + more, 0
         return bool(more)

@@ -1,11 +1,12 @@
 """When the steps of a training were made, told from the few moments that its files know."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.clock import from_unix
 
@@ -60,8 +61,8 @@ def _moment_s(second: str, milliseconds: str) -> float:
 class StepClock:
     """Tells when a step was made: between the moments that are known time passes evenly."""
 
-    steps: Sequence[float]
-    moments_s: Sequence[float]
+    steps: NDArray[np.float64]
+    moments_s: NDArray[np.float64]
 
     def at(self, step: float) -> datetime:
         """When the step was made."""
@@ -78,4 +79,4 @@ def make_clock(span: Span, last_step: float, saved: Iterable[tuple[int, float]])
         if steps[-1] < step < last_step and moments_s[-1] < moment_s < span.ended_s:
             steps.append(float(step))
             moments_s.append(moment_s)
-    return StepClock([*steps, max(1.0, last_step)], [*moments_s, span.ended_s])
+    return StepClock(np.array([*steps, max(1.0, last_step)]), np.array([*moments_s, span.ended_s]))

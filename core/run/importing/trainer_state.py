@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from core.monitor.row import MAX_NUMBER, MAX_STEP
 from core.numbers import is_number
-from core.run.log_event import METRIC_NAMES, tell_finite
+from core.run.log_event import METRIC_NAMES
 
 LOGGED = "log_history"
 
@@ -20,6 +20,8 @@ NAMES = METRIC_NAMES | {
 """Names of other versions and of Transformers itself besides."""
 
 COUNTS = ("tokens", "trainable_tokens")
+MEMORY = "gpu_memory_gib"
+"""Told as 0 on a CPU."""
 
 Entries: TypeAlias = Iterable[tuple[str, Any]]
 """The keys of the file with their values; each log event on its own under LOGGED."""
@@ -87,20 +89,25 @@ def metric_row(event: Any) -> dict[str, Any] | None:
     step = _number(event, "step")
     if step is None or not 0 <= step <= MAX_STEP:
         return None
-    # The summary at the end of a training has neither.
-    if not any(is_number(event.get(key)) for key in ("loss", "eval_loss")):
-        return None
     row: dict[str, Any] = {"step": int(step), "epoch": _number(event, "epoch") or 0.0}
-    values = {ours: event[theirs] for theirs, ours in NAMES.items() if is_number(event.get(theirs))}
-    if not values.get("gpu_memory_gib"):
-        values.pop("gpu_memory_gib", None)
-    counts = {key: int(values.pop(key)) for key in COUNTS if 0 <= values.get(key, -1) <= MAX_STEP}
-    return row | counts | tell_finite({key: _as_held(value) for key, value in values.items()})
-
-
-def _as_held(value: int | float) -> float:
-    """The number as a curve can hold it: one beyond is as lost as an infinite one."""
-    return float(value) if -MAX_NUMBER <= value <= MAX_NUMBER else math.inf
+    lost = []
+    for theirs, value in event.items():
+        ours = NAMES.get(theirs)
+        if ours is None or not is_number(value):
+            continue
+        if ours in COUNTS:
+            if 0 <= value <= MAX_STEP:
+                row[ours] = int(value)
+        elif -MAX_NUMBER <= value <= MAX_NUMBER:
+            row[ours] = float(value)
+        else:
+            lost.append(ours)
+    if not row.get(MEMORY):
+        row.pop(MEMORY, None)
+    # The summary at the end of a training has neither.
+    if not any(key in row or key in lost for key in ("loss", "eval_loss")):
+        return None
+    return row | ({"not_finite": lost} if lost else {})
 
 
 def _number(record: Any, key: str) -> float | None:
