@@ -19,6 +19,11 @@ def from_text(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def from_unix(moment_s: float) -> datetime:
+    """The moment that many seconds after 1970 began, in UTC."""
+    return datetime.fromtimestamp(moment_s, UTC)
+
+
 def now_text() -> str:
     """The present moment as it stands in files."""
     return to_text(now())

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.errors import RecordError
 
@@ -205,15 +205,22 @@ def read_untrusted(path: Path, max_bytes: int) -> bytes:
     Raises RecordError for a link, a folder, a pipe, a second name of another file, or a file
     that is too large; never blocks, and reads what it checked.
     """
+    with open_untrusted(path, max_bytes) as file:
+        return os.read(file.fileno(), max_bytes)
+
+
+def open_untrusted(path: Path, max_bytes: int) -> BinaryIO:
+    """The file, open for reading, after the checks of `read_untrusted`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise RecordError(f"{path.name} cannot be opened: {error.strerror}") from error
     try:
         _require_plain(path.name, os.fstat(descriptor), max_bytes)
-        return os.read(descriptor, max_bytes)
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
 
 
 def _require_plain(name: str, info: os.stat_result, max_bytes: int) -> None:

@@ -108,6 +108,11 @@ class Workspace:
         return self.machine / f"{day.isoformat()}.csv"
 
     @property
+    def importing(self) -> Path:
+        """Where folders of imported runs are built, until they are renamed to what they are."""
+        return self.runs / ".importing"
+
+    @property
     def notices(self) -> Path:
         """What people are to be told elsewhere, and what became of it."""
         return self.runs / ".notices"

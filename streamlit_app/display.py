@@ -150,6 +150,11 @@ def moment_text(at: datetime | None, zone: tzinfo = UTC) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if at else UNKNOWN
 
 
+def clock_text(at: datetime, zone: tzinfo = UTC) -> str:
+    """`13:05:09` in the reader's time zone."""
+    return f"{at.astimezone(zone):%H:%M:%S}"
+
+
 def count_text(number: float | None) -> str:
     """`1,234,567`."""
     return UNKNOWN if number is None else f"{number:,.0f}"

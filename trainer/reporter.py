@@ -9,22 +9,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_utils import has_length
 
 from core.files import sync_tree
+from core.run.log_event import METRIC_NAMES
 from core.run.phase import Stage
 from trainer.beat import Beat
 from trainer.journal import Journal
 from trainer.steering import Steering
-
-METRIC_NAMES = {
-    "loss": "loss",
-    "eval_loss": "eval_loss",
-    "learning_rate": "learning_rate",
-    "grad_norm": "grad_norm",
-    "tokens/total": "tokens",
-    "tokens/trainable": "trainable_tokens",
-    "tokens/train_per_sec_per_gpu": "tokens_per_second",
-    "memory/max_allocated (GiB)": "gpu_memory_gib",
-}
-"""Axolotl's names of what it logs, and ours."""
 
 
 class RunReporter(TrainerCallback):

@@ -40,6 +40,14 @@ def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(words - {""}))[:MAX_TAGS]
 
 
+def merge_notes(first: Notes, second: Notes) -> Notes:
+    """Both: the one text under the other, and the tags of either. What is equal stands once."""
+    texts = [first.text, second.text]
+    if first.text in second.text or second.text in first.text:
+        texts = [max(texts, key=len)]
+    return make_notes("\n\n".join(texts), (*first.tags, *second.tags))
+
+
 def load_notes(path: Path) -> Notes:
     """The notes in the file; empty when there are none or they cannot be read."""
     try:

@@ -34,6 +34,14 @@ class Run:
     def run_id(self) -> str:
         return self.status.run_id
 
+    @property
+    def imported_from(self) -> Path | None:
+        """The output folder elsewhere that an imported run shows; None for any other run."""
+        try:
+            return self.paths.output.readlink()
+        except OSError:
+            return None
+
     def checkpoints(self) -> list[int]:
         """The steps of the complete checkpoints, oldest first.
 
@@ -49,10 +57,16 @@ class Run:
 
     def newest_part(self) -> str | None:
         """`final`, or else the newest `checkpoint-<step>`; None when nothing was saved."""
-        if self.status.phase is Phase.COMPLETED:
+        if self.has_final():
             return FINAL
         steps = self.checkpoints()
         return self.paths.checkpoint(steps[-1]).name if steps else None
+
+    def has_final(self) -> bool:
+        """Whether it left final weights. Of a run of ours the daemon made sure of that."""
+        if self.status.phase is not Phase.COMPLETED:
+            return False
+        return self.imported_from is None or _holds_weights(self.paths.output)
 
 
 @dataclass(frozen=True)
@@ -176,6 +190,13 @@ def free_pair(path: Path) -> Path:
 def slug(name: str) -> str:
     """The name as it may stand in a file name: lower case, digits, dots and dashes."""
     return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")[:48]
+
+
+def _holds_weights(folder: Path) -> bool:
+    """Whether an adapter or a model that a chat can load lies in the folder itself."""
+    if (folder / "adapter_config.json").is_file():
+        return (folder / "adapter_model.safetensors").is_file()
+    return any(folder.glob("model*.safetensors"))
 
 
 def _changed_at(path: Path) -> float:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.run.phase import Phase
 from core.run.store import FINAL, Run
 from core.sandbox.question import ModelName
 from streamlit_app import session
@@ -55,7 +54,7 @@ def usable(runs: Sequence[Run]) -> list[Run]:
 def parts(run: Run) -> list[str]:
     """The weights of a run, the best first."""
     checkpoints = [f"checkpoint-{step}" for step in reversed(run.checkpoints())]
-    if run.status.phase is Phase.COMPLETED:
+    if run.has_final():
         return [FINAL, *checkpoints, BASE]
     return [NEWEST, *checkpoints, BASE] if checkpoints else [BASE]
 

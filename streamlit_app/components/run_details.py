@@ -36,6 +36,9 @@ def show(run: Run) -> None:
 def show_start(run: Run) -> None:
     """How the last attempt came to its first step."""
     start = session.start(run)
+    if start is None and run.imported_from:
+        st.caption("It was trained elsewhere, so how it started is not known here.")
+        return
     if start is None:
         st.caption("It has not been started yet.")
         return

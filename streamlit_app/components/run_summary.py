@@ -41,8 +41,8 @@ def facts(run: Run) -> dict[str, str]:
         "Method": method_text(summary.method),
         "Parameters": ", ".join(hyperparameter_texts(started_config(run))),
         "Batch": "Halved, as the GPU memory was too small" if status.shrinks else "",
-        "Runs on": sentence(gpus_text(status.gpus)) if status.started_at else "",
-        "Submitted": moment_text(status.submitted_at, session.zone()),
+        "Runs on": runs_on(run),
+        "Submitted": "" if run.imported_from else moment_text(status.submitted_at, session.zone()),
         "Started": moment_text(status.started_at, session.zone()) if status.started_at else "",
         "First step": start_words.summary_text(session.start(run)),
         "Saved in": saved_in(run),
@@ -50,8 +50,17 @@ def facts(run: Run) -> dict[str, str]:
     }
 
 
+def runs_on(run: Run) -> str:
+    """Where it trains or was trained; empty before its start, and where nothing tells."""
+    if not run.status.started_at or run.imported_from:
+        return ""
+    return sentence(gpus_text(run.status.gpus))
+
+
 def saved_in(run: Run) -> str:
     """Where the result or the checkpoints lie; empty while there are none."""
+    if run.imported_from:
+        return f"{run.imported_from}{'' if run.imported_from.is_dir() else ' (gone)'}"
     if not run.newest_part():
         return ""
     return str(run.paths.output.relative_to(session.workspace().root))

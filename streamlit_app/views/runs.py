@@ -3,10 +3,17 @@
 import streamlit as st
 
 from streamlit_app import session
-from streamlit_app.components import compare_button, first_steps, runs_filter, runs_table
+from streamlit_app.components import (
+    compare_button,
+    first_steps,
+    run_import,
+    runs_filter,
+    runs_table,
+)
 from streamlit_app.run_rows import filtered, ordered
 
 st.title("Runs", anchor=False)
+run_import.show()
 
 runs = session.runs()
 if not runs:

@@ -103,6 +103,67 @@ def test_a_link_out_of_the_runs_folder_is_not_followed(workspace, tmp_path_facto
             resolve(workspace, name)
 
 
+@pytest.fixture
+def imported(workspace, tmp_path_factory):
+    """The folder elsewhere whose training the run shows."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "out"
+    elsewhere.mkdir()
+    run = workspace.run("r")
+    run.output.rmdir()
+    run.output.symlink_to(elsewhere)
+    return elsewhere
+
+
+def allow(workspace, folder):
+    workspace.settings.parent.mkdir(exist_ok=True)
+    workspace.settings.write_text(f"allowed_folders: [{folder}]\n")
+
+
+def test_an_imported_run_is_loaded_from_an_allowed_folder(workspace, imported):
+    save_adapter_files(imported)
+    save_adapter_files(imported / "checkpoint-20")
+    allow(workspace, imported.parent)
+    for name in ("r", "r/checkpoint-20"):
+        adapter = resolve(workspace, name).adapter
+        assert adapter and adapter.resolve().is_relative_to(imported)
+
+
+def test_where_the_weights_of_an_imported_run_lie_is_told(workspace, imported):
+    save_adapter_files(imported)
+    with pytest.raises(SandboxError, match=f"{imported} is in none of the allowed folders"):
+        resolve(workspace, "r")
+    imported.rename(imported.with_name("moved"))
+    with pytest.raises(SandboxError, match=f"{imported} is gone"):
+        resolve(workspace, "r")
+
+
+def test_a_link_out_of_an_imported_folder_is_not_followed(workspace, imported, tmp_path_factory):
+    allow(workspace, imported)
+    secret = tmp_path_factory.mktemp("secret")
+    save_adapter_files(secret)
+    (imported / "checkpoint-20").symlink_to(secret)
+    with pytest.raises(SandboxError, match="none of the allowed folders"):
+        resolve(workspace, "r/checkpoint-20")
+
+
+def test_the_base_of_an_imported_run_is_loaded_only_from_where_it_may_be(workspace, imported):
+    save_adapter_files(imported)
+    allow(workspace, imported)
+    base = imported.parent / "base"
+    base.mkdir()
+    workspace.run("r").axolotl_config.write_text(f"base_model: {base}\n")
+    with pytest.raises(SandboxError, match=f"{base} is in none of the allowed folders"):
+        resolve(workspace, "r")
+    allow(workspace, imported.parent)
+    assert resolve(workspace, "r").base == str(base)
+
+
+def test_settings_that_cannot_be_read_allow_nothing(workspace, imported):
+    allow(workspace, "relative")
+    with pytest.raises(SandboxError, match="cannot be told"):
+        resolve(workspace, "r")
+
+
 @pytest.mark.parametrize("text", ["", "- 1\n", "a: [", "other: 1\n", "base_model: 3\n"])
 def test_a_config_that_names_no_base_is_told_of(workspace, text):
     workspace.run("r").axolotl_config.write_text(text)

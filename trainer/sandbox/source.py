@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import SandboxError, SpecError
+from core.errors import SandboxError, SettingsError, SpecError
 from core.paths import RunPaths, Workspace
 from core.safe_yaml import load_yaml_mapping
 from core.sandbox.question import ModelName
+from core.settings import load_settings
 from core.spec.sources import is_path, resolve
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
@@ -34,11 +35,17 @@ def resolve_model(workspace: Workspace, name: ModelName) -> Source:
     check_inside(run.folder, workspace.runs)
     config = read_config(run)
     base = resolve_base_model(workspace, config.get("base_model"), name.run_id)
+    if run.output.is_symlink() and Path(base).is_absolute():
+        # The spec of a run of ours was checked when it was taken.
+        check_allowed(Path(base), workspace)
     four_bit = config.get("load_in_4bit") is True
     if name.part == "base":
         return Source(str(name), base, base, four_bit=four_bit)
     folder = run.output / (name.part or "")
-    check_inside(folder, workspace.runs)
+    if run.output.is_symlink():
+        check_allowed(folder, workspace)
+    else:
+        check_inside(folder, workspace.runs)
     if (folder / ADAPTER_CONFIG).is_file():
         return adapter_source(name, folder, base, four_bit)
     return whole_source(name, folder, base)
@@ -73,6 +80,25 @@ def check_inside(folder: Path, root: Path) -> None:
     """Raise SandboxError unless the folder, links followed, lies inside the root."""
     if not folder.resolve().is_relative_to(root.resolve()):
         raise SandboxError(f"{folder.name} leads outside of the runs folder; nothing is loaded")
+
+
+def check_allowed(folder: Path, workspace: Workspace) -> None:
+    """Raise SandboxError unless models may be read from the folder.
+
+    The weights of an imported run lie where they were trained.
+    """
+    try:
+        allowed = [workspace.root, *load_settings(workspace.settings).allowed_folders]
+    except SettingsError as error:
+        raise SandboxError(f"which folders are allowed cannot be told: {error}") from error
+    target = folder.resolve()
+    if not target.exists():
+        raise SandboxError(f"{target} is gone; put it back where it was")
+    if not any(target.is_relative_to(root.resolve()) for root in allowed):
+        raise SandboxError(
+            f"{target} is in none of the allowed folders; add its folder to `allowed_folders` in "
+            "configs/settings.yaml"
+        )
 
 
 def read_config(run: RunPaths) -> dict[str, Any]:

@@ -38,10 +38,18 @@ def find_source(workspace: Workspace, settings: Settings, text: str) -> Path:
     return path
 
 
+def find_folder(workspace: Workspace, settings: Settings, text: str) -> Path:
+    """The folder on this machine that the path names. Raises DatasetError unless it may be read."""
+    path = _find_allowed(workspace, settings, text)
+    if not path.is_dir():
+        raise DatasetError(f"There is no folder {_show(path)}.")
+    return path
+
+
 def _find_allowed(workspace: Workspace, settings: Settings, text: str) -> Path:
     typed = text.strip()
     if not typed or "\0" in typed:
-        raise DatasetError("Write the path of a file on this machine.")
+        raise DatasetError("Write the path of a file or folder on this machine.")
     try:
         path = resolve(typed, workspace.root).resolve()
         path.is_file()
