@@ -1,7 +1,7 @@
 """What the GPUs of a run did, over the same axis as its curves."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.monitor.columns import copied
 from core.monitor.energy import Span
-from core.monitor.gpu_track import GpuTrack
+from core.monitor.gpu_track import GpuSeries, GpuTrack
 from core.monitor.history import make_line
 from core.monitor.series import Series
 
@@ -124,22 +124,17 @@ def whole(
     end: float = math.inf,
 ) -> tuple[list[Reading], float]:
     """The readings between two places on the axis, thinned; and the moment of the newest."""
-    clock = None if axis == CLOCK else clock_of(series, axis)
     found, newest_s = [], 0.0
-    for gpu in track.gpus:
-        seen = track.gpu(gpu)
-        x = seen.times if clock is None else clock.place(seen.times)
-        told = within(seen.times, spans, gpu) & (x >= begin) & (x <= end)
-        if clock is not None:
-            told &= clock.is_told(seen.times)
+    for gpu, seen, told, place in _seen(track, spans, series, axis, -math.inf):
+        x = place(seen.times)
+        told = told & (x >= begin) & (x <= end)
         times = seen.times[told]
-        newest_s = max(newest_s, *times[-1:])
+        newest_s = max([newest_s, *times[-1:].tolist()])
         for kind, (column, scale) in KINDS.items():
             values = getattr(seen, column)[told] / scale
             line = make_line(kind, times, values, -math.inf, math.inf, POINTS)
             if len(line.times):
-                places = line.times if clock is None else clock.place(line.times)
-                found.append(_reading(kind, gpu, places, line.values, axis))
+                found.append(_reading(kind, gpu, place(line.times), line.values, axis))
     return found, newest_s
 
 
@@ -147,27 +142,40 @@ def news(
     track: GpuTrack, spans: Sequence[Span], series: Series, axis: str, since_s: float
 ) -> tuple[list[Reading], float] | None:
     """All readings after a moment, and the moment of the newest; None when they are too many."""
-    clock = None if axis == CLOCK else clock_of(series, axis, since_s)
     found, newest_s = [], since_s
-    for gpu in track.gpus:
-        seen = track.gpu(gpu)
-        first = int(np.searchsorted(seen.times, since_s, side="right"))
-        times = seen.times[first:]
-        told = within(times, spans, gpu)
-        if clock is not None:
-            told &= clock.is_told(times)
-        times = times[told]
+    for gpu, seen, told, place in _seen(track, spans, series, axis, since_s):
+        told = told & (seen.times > since_s)
+        times = seen.times[told]
         if not len(times):
             continue
         if times[-1] - since_s > MAX_NEWS_S:
             return None
         newest_s = max(newest_s, float(times[-1]))
         for kind, (column, scale) in KINDS.items():
-            values = getattr(seen, column)[first:][told] / scale
+            values = getattr(seen, column)[told] / scale
             if not np.isnan(values).all():
-                x = times if clock is None else clock.place(times)
-                found.append(_reading(kind, gpu, x, values, axis))
+                found.append(_reading(kind, gpu, place(times), values, axis))
     return found, newest_s
+
+
+def _seen(
+    track: GpuTrack, spans: Sequence[Span], series: Series, axis: str, since_s: float
+) -> Iterator[tuple[int, GpuSeries, NDArray[np.bool_], Callable[[Column], Column]]]:
+    """Each GPU, its readings, which of them are of the run's training, and where a moment lies."""
+    cards = {gpu: track.gpu(gpu) for gpu in track.gpus}
+    had = {gpu: within(seen.times, spans, gpu) for gpu, seen in cards.items()}
+    firsts = [seen.times[had[gpu] & (seen.times > since_s)][:1] for gpu, seen in cards.items()]
+    first_s = min((float(first[0]) for first in firsts if len(first)), default=None)
+    if first_s is None:
+        return
+    if axis == CLOCK:
+        for gpu, seen in cards.items():
+            yield gpu, seen, had[gpu], lambda times: times
+        return
+    # Only the rows since the first of these readings matter; the others cost time.
+    clock = clock_of(series, axis, first_s)
+    for gpu, seen in cards.items():
+        yield gpu, seen, had[gpu] & clock.is_told(seen.times), clock.place
 
 
 def _reading(kind: str, gpu: int, x: Column, y: Column, axis: str) -> Reading:

@@ -7,9 +7,9 @@ from core.run.store import Run
 from streamlit_app import session
 from streamlit_app.components import (
     failure_panel,
-    loss_chart,
     phase_badge,
     progress_bar,
+    run_charts,
     run_numbers,
     run_summary,
     start_timeline,
@@ -43,4 +43,4 @@ def show_curves(run: Run) -> None:
     if start:
         start_timeline.show(start)
     if start is None or run.status.phase in FINISHED:
-        loss_chart.show(run)
+        run_charts.show(run)
