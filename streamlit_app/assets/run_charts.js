@@ -11,7 +11,6 @@ const [{ SMALL, PERPLEXITY, otherChart, clockTime }, { Curves }, { Plot, dashOf,
 const POLL_MS = 1000
 const SLOWEST_POLL_MS = 15_000
 const SETTLE_MS = 150
-const READING_WHOLE_MS = 1500
 const MAX_ADDED = 4000
 const views = new WeakMap()
 
@@ -66,6 +65,7 @@ class View {
   }
 
   get isLog() { return this.choices.isLog }
+  get isSmoothed() { return this.choices.smoothing > 0 }
 
   // What the app is asked for
 
@@ -104,7 +104,8 @@ class View {
 
   async lookForNews() {
     const turn = this.turn
-    const isDue = this.isReading && Date.now() - this.wholeAt > READING_WHOLE_MS
+    // While a long file is read the picture is drawn anew whenever there is twice as much.
+    const isDue = this.isReading && this.read >= 2 * this.wholeRead
     const isFull = this.curves.added > MAX_ADDED
     const known = this.known && !isDue && !isFull ? this.known : {}
     const answer = await this.ask(known)
@@ -122,6 +123,8 @@ class View {
     const isFresh = Boolean(answer.whole)
     if (isFresh) this.takeWhole(answer)
     if (answer.news) this.curves.append(answer.news, this.choices.smoothing)
+    // There is a curve that was not there: the whole tells its name.
+    if (!isFresh && answer.curves !== this.curveCount && !this.isReading) this.askAnew()
     if (answer.marks) this.takeMarks(answer.marks, isFresh)
     if (answer.all_readings) this.curves.replaceReadings(answer.all_readings)
     if (answer.readings) this.curves.appendReadings(answer.readings)
@@ -131,9 +134,10 @@ class View {
   takeWhole(answer) {
     const isOther = this.axis !== this.choices.axis
     this.axis = this.choices.axis
-    this.wholeAt = Date.now()
+    this.wholeRead = this.read
     this.isLoaded = true
     this.others = answer.others
+    this.curveCount = answer.curves
     this.curves.replace(answer.whole)
     this.marks = { checkpoints: [], labelled: [] }
     if (isOther || answer.generation !== this.generation) this.curves.leaveWindow()
@@ -221,9 +225,9 @@ class View {
 
   addCells(data) {
     const { parts } = this
-    this.addPlot({ key: "losses", title: "Loss", unit: "", isLosses: true }, parts.large)
+    this.addPlot({ key: "losses", title: "Loss", unit: "", isLosses: true, mayBeLog: true }, parts.large)
     for (const chart of SMALL.filter(({ ofGpu }) => !ofGpu || data.gpus)) {
-      const cell = new Cell(chart.title, chart.unit)
+      const cell = new Cell(chart.title)
       parts.grid.append(cell.element)
       this.addPlot(chart, cell)
     }
@@ -257,7 +261,7 @@ class View {
     for (const key of this.others) {
       if (this.plots.has(key)) continue
       const chart = otherChart(key)
-      const cell = new Cell(chart.title, chart.unit)
+      const cell = new Cell(chart.title)
       moreGrid.append(cell.element)
       this.addPlot(chart, cell)
     }
@@ -268,13 +272,16 @@ class View {
     if (chart.key === PERPLEXITY) return this.lossLines((y) => y.map((loss) => Math.exp(Math.min(loss, 80))))
     if (chart.ofGpu) return this.gpuLines(chart.key)
     const curve = this.curves.get(chart.key)
-    return curve ? withSmooth(chart.title, curve, chart.color) : []
+    return curve ? withSmooth(chart.title, curve, chart.color, this.isSmoothed) : []
   }
 
   lossLines(of) {
     const [loss, evaluated] = [this.curves.get("loss"), this.curves.get("eval_loss")]
     const lines = []
-    if (loss) lines.push(...withSmooth("Training", { ...loss, y: of(loss.y), smooth: loss.smooth && of(loss.smooth) }, 0))
+    if (loss) {
+      const [y, smooth] = [of(loss.y), loss.smooth && of(loss.smooth)]
+      lines.push(...withSmooth("Training", { x: loss.x, y, smooth }, 0, this.isSmoothed))
+    }
     if (evaluated) lines.push({ name: "Validation", x: evaluated.x, y: of(evaluated.y), color: 1, width: 1.75, dots: true })
     return lines
   }
@@ -360,12 +367,12 @@ class View {
   }
 }
 
-/** A line with noise is drawn faint, and its average over it. */
-function withSmooth(name, { x, y, smooth }, color) {
-  if (!smooth) return [{ name, x, y, color }]
+/** A line with noise is drawn faint, and its average over it; `plain` is what the average is called alone. */
+function withSmooth(name, { x, y, smooth }, color, isSmoothed) {
+  if (!smooth || !isSmoothed) return [{ name, x, y, color }]
   return [
     { name, x, y, color, width: 1, alpha: 0.4, isFaint: true },
-    { name: "smoothed", x, y: smooth, color, width: 2, dots: false },
+    { name: "Smoothed", plain: name, x, y: smooth, color, width: 2, dots: false },
   ]
 }
 

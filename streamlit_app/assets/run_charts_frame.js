@@ -41,14 +41,14 @@ export function build(root) {
     make("label", {}, "Smoothing ", parts.smoothing, parts.smoothed),
     make("label", {}, parts.log, " Log scale"),
     zoom)
-  parts.large = new Cell("Loss", "", true)
+  parts.large = new Cell("Loss", true)
   root.replaceChildren(tools, parts.large.element, parts.state, parts.grid, parts.more)
   return parts
 }
 
 /** The place of one chart: title, legend, and what uPlot draws into. */
 export class Cell {
-  constructor(title, unit, isLarge = false) {
+  constructor(title, isLarge = false) {
     this.legend = make("div", { className: "legend" })
     this.plot = make("div", { className: "plot", tabIndex: isLarge ? 0 : -1, data: { role: "img", "aria-label": title } })
     const head = make("div", { className: "head" })
@@ -58,7 +58,7 @@ export class Cell {
       this.empty = make("p", { className: "empty", hidden: true })
       head.append(this.place, this.legend, this.mark)
     } else {
-      head.append(make("span", { className: "title", textContent: unit ? `${title}, ${unit}` : title }), this.legend)
+      head.append(make("span", { className: "title", textContent: title }), this.legend)
     }
     this.element = make("div", { className: `chart waiting ${isLarge ? "large" : "small"}` }, head, this.plot)
     if (isLarge) this.element.append(this.empty)

@@ -2,7 +2,7 @@
 // canvas stay.
 
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
-const { AXES, TICK_STEPS, ticks, short, valueText } = await load("./run_charts_words.js")
+const { AXES, TICK_STEPS, ticks, tick, short, valueText } = await load("./run_charts_words.js")
 
 const FEW_POINTS = 60
 const NEAR_PX = 5
@@ -50,7 +50,7 @@ export class Plot {
     this.tell()
   }
 
-  get isLog() { return this.chart.isLosses && this.view.isLog }
+  get isLog() { return this.chart.mayBeLog && this.view.isLog }
 
   rebuild(shape) {
     this.plot?.destroy()
@@ -133,8 +133,9 @@ export class Plot {
 
   yAxis(palette) {
     const unit = this.chart.unit && this.chart.unit.length < 4 ? ` ${this.chart.unit}` : ""
-    const text = (value) => (value === null ? "" : `${short(value)}${unit}`)
-    return { ...style(palette), size: 62, space: 32, values: (plot, places) => places.map(text) }
+    const text = (value, step) => (value === null ? "" : `${this.isLog ? short(value) : tick(value, step)}${unit}`)
+    const values = (plot, places, index, space, step) => places.map((place) => text(place, step))
+    return { ...style(palette), size: 62, space: 32, values }
   }
 
   series(line, index) {
@@ -186,21 +187,28 @@ export class Plot {
   tell() {
     this.tellLegend()
     const { title, unit } = this.chart
-    const values = this.lines.filter(({ isFaint }) => !isFaint)
-      .map((line) => `${line.name} ${valueText(newest(line.y), unit, this.chart.isLosses)}`)
+    const values = this.told(this.lines)
+      .map((line) => `${this.nameOf(line)} ${valueText(newest(line.y), unit, this.chart.isLosses)}`)
     const text = values.length ? `${title}. Newest: ${values.join(", ")}` : `${title}. No value yet`
     if (this.cell.plot.getAttribute("aria-label") !== text) this.cell.plot.setAttribute("aria-label", text)
   }
+
+  /** In a small chart there is room for the smoothed values only. */
+  told(lines) { return lines.filter(({ isFaint }) => this.chart.isLosses || !isFaint) }
+
+  nameOf(line) { return this.chart.isLosses ? line.name : line.plain ?? line.name }
 
   tellLegend() {
     const { plot, cell, chart, view } = this
     const index = plot?.cursor.idx ?? null
     const values = this.lines.map((line, number) =>
       index === null ? newest(line.y) : nearest(plot.data[number + 1], index))
-    cell.tellLegend(this.lines.map((line, number) => ({
-      name: line.name, text: valueText(values[number], chart.unit, chart.isLosses),
-      color: this.colorOf(line), isFaint: line.isFaint, dash: Boolean(line.dash?.length), dots: line.dots,
-    })))
+    const items = this.lines.map((line, number) => ({
+      name: this.nameOf(line), isFaint: line.isFaint, dots: line.dots,
+      text: valueText(values[number], chart.unit, chart.isLosses),
+      color: this.colorOf(line), dash: Boolean(line.dash?.length),
+    }))
+    cell.tellLegend(this.told(items))
     if (!cell.place) return
     const x = index === null ? null : plot.data[0][index]
     cell.place.textContent = x === null ? "Newest" : AXES[view.axis].legend(x)
@@ -258,10 +266,11 @@ function drawMarks(plot, view, isLarge) {
 function label(ctx, view, ratio, text, x, bbox, free) {
   ctx.font = view.palette.font.replace("11px", `${11 * ratio}px`)
   ctx.textBaseline = "top"
+  ctx.textAlign = "left"
   const shown = text.length > 28 ? `${text.slice(0, 27)}…` : text
   const width = ctx.measureText(shown).width
   const isLeft = x + width + 8 * ratio > bbox.left + bbox.width
-  const left = isLeft ? x - width - 4 * ratio : x + 4 * ratio
+  const left = Math.max(bbox.left + 2 * ratio, isLeft ? x - width - 4 * ratio : x + 4 * ratio)
   if (left < free) return free
   ctx.fillText(shown, left, bbox.top + 2 * ratio)
   return left + width + 8 * ratio

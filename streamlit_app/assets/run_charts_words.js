@@ -14,8 +14,8 @@ export const PERPLEXITY = "perplexity"
 export const SMALL = [
   { key: "learning_rate", title: "Learning rate", unit: "", color: 6 },
   { key: "grad_norm", title: "Gradient norm", unit: "", color: 3 },
-  { key: "tokens_per_second", title: "Speed", unit: "tokens/s", color: 4 },
-  { key: PERPLEXITY, title: "Perplexity", unit: "", color: 0 },
+  { key: "tokens_per_second", title: "Tokens per second", unit: "", color: 4 },
+  { key: PERPLEXITY, title: "Perplexity", unit: "", color: 0, mayBeLog: true },
   { key: "memory", title: "GPU memory", unit: "GiB", ofGpu: true, from: 0 },
   { key: "utilization", title: "GPU busy", unit: "%", ofGpu: true, from: 0, to: 100 },
   { key: "temperature", title: "GPU temperature", unit: "°C", ofGpu: true },
@@ -33,7 +33,7 @@ export function otherChart(key) {
 
 const whole = (number) => Math.round(number).toLocaleString("en")
 
-/** `0.8254`, `12.3k`, `2.00e-4`: about four digits. */
+/** `0.8254`, `12.35k`, `2.00e-4`: about four digits. */
 export function short(number) {
   const size = Math.abs(number)
   if (size === 0) return "0"
@@ -42,6 +42,18 @@ export function short(number) {
   if (size < 1e-3) return number.toExponential(2)
   return trim(number.toPrecision(4))
 }
+
+/** The text of a tick, fine enough to be told from one that is `step` away. */
+export function tick(number, step) {
+  const size = Math.abs(number)
+  if (size === 0) return "0"
+  if (size >= 1e6) return `${trim((number / 1e6).toFixed(decimals(step / 1e6)))}M`
+  if (size >= 1e4) return `${trim((number / 1e3).toFixed(decimals(step / 1e3)))}k`
+  if (size < 1e-3) return number.toExponential(decimals(step / 10 ** Math.floor(Math.log10(size))))
+  return trim(number.toFixed(decimals(step)))
+}
+
+const decimals = (step) => (trim(step.toFixed(8)).split(".")[1] ?? "").length
 
 /** A value with its unit; losses always with four digits after the point. */
 export function valueText(number, unit, isLoss) {

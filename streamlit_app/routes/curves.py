@@ -6,8 +6,9 @@ is answered with the `news` since. Where that is not possible there is a `whole`
 taken back (another generation), or there are too many new ones. With `begin` and `end`, two places
 on the axis, the finer points between them are answered as `window`.
 
-`more=1` asks for the curves besides the usual ones as well; `others` are their names. `read` is how
-much of a long file has been read, and `behind` that there are more new rows than were told.
+`more=1` asks for the curves besides the usual ones as well; `others` are their names, and `curves`
+tells how many there are of all. `read` is how much of a long file has been read, and `behind` that
+there are more new rows than were told.
 """
 
 import math
@@ -85,7 +86,7 @@ def give_news(watched: Watched, wanted: Look, query: Query) -> Answer:
     series = watched.series
     with series.held():
         generation, count = watched.generation, len(series.places)
-        answer: Answer = {"generation": generation, "rows": count}
+        answer: Answer = {"generation": generation, "rows": count, "curves": len(series.curves)}
         if (fraction := series.read_fraction) < 1:
             answer["read"] = round(fraction, 3)
         if query.get("generation") == generation and "rows" in query:
