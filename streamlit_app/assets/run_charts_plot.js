@@ -189,7 +189,8 @@ export class Plot {
     const { title, unit } = this.chart
     const values = this.told(this.lines)
       .map((line) => `${this.nameOf(line)} ${valueText(newest(line.y), unit, this.chart.isLosses)}`)
-    const text = values.length ? `${title}. Newest: ${values.join(", ")}` : `${title}. No value yet`
+    const marks = this.chart.isLosses ? this.view.marks.labelled.slice(-3).map(([, , mark]) => `. ${mark}`) : []
+    const text = (values.length ? `${title}. Newest: ${values.join(", ")}` : `${title}. No value yet`) + marks.join("")
     if (this.cell.plot.getAttribute("aria-label") !== text) this.cell.plot.setAttribute("aria-label", text)
   }
 
