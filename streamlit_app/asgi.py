@@ -10,11 +10,18 @@ import streamlit as st
 
 from streamlit_app import assets, guard, upload_route
 from streamlit_app.components import live_plot
-from streamlit_app.routes import log, now
+from streamlit_app.routes import curves, log, now
 
 app = st.App(
     Path(__file__).resolve().with_name("app.py"),
-    routes=[live_plot.ROUTE, *upload_route.ROUTES, *log.ROUTES, *now.ROUTES, assets.ROUTE],
+    routes=[
+        live_plot.ROUTE,
+        *upload_route.ROUTES,
+        *curves.ROUTES,
+        *log.ROUTES,
+        *now.ROUTES,
+        assets.ROUTE,
+    ],
     on_script_error=guard.show_error,
 )
 

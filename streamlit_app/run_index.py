@@ -74,7 +74,8 @@ class RunIndex:
 
     def find(self, run_id: str) -> Run | None:
         """The run; the same object as long as its record has not changed."""
-        return self._run(run_id, self.store.workspace.run(run_id).status)
+        self._look(run_id)
+        return self._runs[run_id][1]
 
     def summary(self, run: Run) -> Summary:
         """What the run was asked to do; its spec never changes, so it is read once."""

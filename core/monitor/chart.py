@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.monitor.columns import AXES, Curve, copied
+from core.monitor.marks import Mark
 from core.monitor.series import Series
 from core.monitor.smooth import MAX_SMOOTHING, average, debias, reach
 from core.thin import MAX_POINTS, thin
@@ -97,6 +98,15 @@ def news(series: Series, look: Look, rows: int) -> dict[str, Points] | None:
                 x = _x(series, look, curve, np.arange(low, high))
                 found[key] = Points(x, copied(curve.values, low, high))
         return found
+
+
+def place_of(series: Series, axis: str, mark: Mark) -> float:
+    """Where a mark lies on the axis, as far as the rows tell."""
+    if axis == "clock" and mark.at_s:
+        return mark.at_s
+    with series.held():
+        place = series.places.at_step(mark.step, axis)
+    return place if place is not None else mark.step if axis == STEP else 0.0
 
 
 def _thinned(series: Series, look: Look, key: str, low: int, high: int, max_points: int) -> Points:

@@ -1,10 +1,12 @@
 """The runs that are being looked at: one reader of each, shared by all pages and all browsers."""
 
+import secrets
 import threading
 from collections import OrderedDict
 
 from core.monitor.marks import Marks
-from core.monitor.series import Series
+from core.monitor.series import LOOK_S, Series
+from core.monitor.wholes import Wholes
 from core.paths import RunPaths
 
 MAX_RUNS = 64
@@ -13,12 +15,31 @@ MAX_ROWS = 4_000_000
 
 
 class Watched:
-    """What is read of one run as it is watched."""
+    """What is read of one run as it is watched. Threads may share it."""
 
     def __init__(self, paths: RunPaths) -> None:
         self.paths = paths
         self.series = Series(paths)
         self.marks = Marks(paths)
+        self.wholes = Wholes(self.series)
+        self._name = secrets.token_hex(4)
+        self._reading = threading.Lock()
+
+    @property
+    def generation(self) -> str:
+        """Another one whenever numbers or marks that were there are not any more."""
+        return f"{self._name}.{self.series.generation}.{self.marks.generation}"
+
+    def refresh(self) -> None:
+        """Take in what was added, for a moment at most; of those who ask at once only one reads."""
+        if not self._reading.acquire(blocking=False):
+            with self._reading:
+                return
+        try:
+            self.series.refresh(LOOK_S)
+            self.marks.refresh()
+        finally:
+            self._reading.release()
 
 
 class Shelf:

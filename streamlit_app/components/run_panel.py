@@ -5,7 +5,7 @@ import streamlit as st
 from core.run.phase import FINISHED, Phase
 from core.run.store import Run
 from streamlit_app import guard, session
-from streamlit_app.components import failure_panel, loss_chart, run_summary, start_timeline
+from streamlit_app.components import failure_panel, run_charts, run_summary, start_timeline
 
 
 def show(run: Run) -> None:
@@ -27,7 +27,7 @@ def show_curves(run: Run) -> None:
         is_starting = run.status.phase not in FINISHED
         st.fragment(run_every=1 if is_starting else None)(show_start)(run)
     if not has_start or run.status.phase in FINISHED:
-        loss_chart.show(run)
+        run_charts.show(run)
 
 
 @guard.shown()

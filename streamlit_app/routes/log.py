@@ -21,7 +21,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from core.monitor.log_file import LogFile, open_log
@@ -36,7 +36,8 @@ from core.monitor.log_window import (
     look_around,
     look_before,
 )
-from core.paths import RUN_ID, RunPaths, find_workspace
+from core.paths import RunPaths
+from streamlit_app.routes import run_folder
 
 PATH = "/api/runs/{run_id}/log"
 MAX_LOGS = 64
@@ -125,14 +126,6 @@ def read_number(query: Query, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def find_log(run_id: str) -> RunPaths | None:
-    """The run with this id; None when there is no such folder."""
-    if not RUN_ID.fullmatch(run_id):
-        return None
-    run = find_workspace().run(run_id)
-    return run if run.folder.is_dir() and not run.folder.is_symlink() else None
-
-
 GIVERS: dict[str, Callable[[RunPaths, LogFile, Query], Answer]] = {
     "lines": give_lines,
     "news": give_news,
@@ -143,9 +136,9 @@ GIVERS: dict[str, Callable[[RunPaths, LogFile, Query], Answer]] = {
 
 def look(run_id: str, what: str, query: Query) -> Response:
     """The answer to one question about the log."""
-    run, give = find_log(run_id), GIVERS.get(what)
+    run, give = run_folder.find(run_id), GIVERS.get(what)
     if run is None or give is None:
-        return _missing()
+        return run_folder.missing()
     with open_log(run.log) as log:
         answer: Answer = {"size": log.size, "generation": log.generation}
         if query.get("generation", log.generation) != log.generation:
@@ -156,10 +149,6 @@ def look(run_id: str, what: str, query: Query) -> Response:
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _missing() -> JSONResponse:
-    return JSONResponse({"reason": "There is no such run. Its folder may have been removed."}, 404)
-
-
 async def answer(request: Request) -> Response:
     """Look into the log beside the loop that serves everybody."""
     params = request.path_params
@@ -168,9 +157,9 @@ async def answer(request: Request) -> Response:
 
 async def whole(request: Request) -> Response:
     """The log as a file, streamed; stars stand for the tokens of accounts."""
-    run = find_log(request.path_params["run_id"])
+    run = run_folder.find(request.path_params["run_id"])
     if run is None:
-        return _missing()
+        return run_folder.missing()
     content = _stream(run)
     size = await run_in_threadpool(next, content)
     return StreamingResponse(

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -36,17 +37,37 @@ def test_a_running_run_shows_step_loss_and_time_left(place: Furnished, open_page
     assert (shown["Loss"], shown["Validation loss"]) == ("0.8254", "0.9000")
     assert shown["Time left"] == "3 h 12 min"
     assert "1,234,567 tokens · 3,120 tokens per second" in head(page)["lines"][0]
-    assert chart_data(page)
+    assert charts(page)
 
 
-def test_the_same_numbers_make_the_same_chart(place: Furnished, open_page: Open) -> None:
-    paths = place.add_run("poems", Phase.RUNNING, progress=progress(2))
+def test_the_charts_are_asked_for_by_the_browser_and_cost_the_page_nothing(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.RUNNING, progress=progress(2), gpus=(0,))
     place.metrics(paths, 2.5, 0.8)
     page = open_page("run", run=paths.run_id)
-    before = chart_data(page)
-    assert chart_data(page.run()) == before
+    before = charts(page)
+    assert before == {
+        "address": f"/api/runs/{paths.run_id}/curves",
+        "live": True,
+        "gpus": True,
+        "empty": "The loss curve appears here with the first log event of the training.",
+    }
     place.metrics(paths, 2.5, 0.8, 0.4)
-    assert chart_data(page.run()) != before
+    assert charts(page.run()) == before
+    place.change(paths, phase=Phase.COMPLETED)
+    page = open_page("run", run=paths.run_id)
+    assert charts(page)["live"] is False
+
+
+def test_losses_that_were_no_numbers_are_told_where_the_curve_would_be(
+    place: Furnished, open_page: Open
+) -> None:
+    paths = place.add_run("poems", Phase.FAILED)
+    row = {"step": 1, "grad_norm": 1.5, "not_finite": ["loss"]}
+    paths.metrics.write_text(json.dumps(row) + "\n")
+    page = open_page("run", run=paths.run_id)
+    assert charts(page)["empty"] == "No logged loss was a finite number: there is no loss curve."
 
 
 def test_a_half_written_line_of_metrics_waits_for_its_rest(
@@ -245,8 +266,10 @@ def test_a_damaged_run_folder_does_not_break_its_page(place: Furnished, open_pag
     assert page.title[0].value == "poems"
 
 
-def chart_data(page: AppTest) -> str:
-    return page.get("bidi_component")[0].proto.json
+def charts(page: AppTest) -> dict[str, Any]:
+    """What the browser is told of the charts."""
+    sent = [json.loads(part.proto.json) for part in page.get("bidi_component")]
+    return next(part for part in sent if "/curves" in part.get("address", ""))
 
 
 def bars(page: AppTest) -> str:

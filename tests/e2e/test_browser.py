@@ -19,6 +19,7 @@ from tests.supervision import phase, the_run
 pytestmark = pytest.mark.slow
 
 TRAINING_MS = 180_000
+CHART = ".run_charts .large .plot"
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +64,14 @@ def test_from_new_run_to_an_answer(page: Page, address: str, workspace: Workspac
 
     # The run's own page opens as soon as the daemon has taken the spec.
     page.wait_for_url("**/run?run=*", timeout=PATIENCE_MS)
-    expect(page.locator(".live-plot .trace").first).to_be_visible(timeout=TRAINING_MS)
-    page.evaluate("window.plot = document.querySelector('.live-plot')")
-    count = page.evaluate("window.plot.calcdata[0].length")
+    expect(page.locator(CHART).locator("canvas")).to_be_visible(timeout=TRAINING_MS)
+    page.evaluate(f"window.plot = document.querySelector('{CHART} canvas')")
+    before = page.locator(CHART).get_attribute("aria-label")
     # New points come in place: built anew, the chart would blink and lose zoom and hover.
     page.wait_for_function(
-        "before => window.plot.isConnected && window.plot.calcdata[0].length > before", arg=count
+        "([chart, before]) => window.plot.isConnected &&"
+        " document.querySelector(chart).ariaLabel !== before",
+        arg=[CHART, before],
     )
     expect(badge(page, "Completed")).to_be_visible(timeout=TRAINING_MS)
     run = Store(workspace).runs()[0]
@@ -127,7 +130,7 @@ def test_a_training_is_paused_by_a_click_and_goes_on_by_another(
 ) -> None:
     run = train(workspace, "to-pause")
     page.goto(f"{address}/run?run={run.run_id}")
-    expect(page.locator(".live-plot .trace").first).to_be_visible(timeout=TRAINING_MS)
+    expect(page.locator(CHART).locator("canvas")).to_be_visible(timeout=TRAINING_MS)
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(badge(page, "Paused")).to_be_visible(timeout=TRAINING_MS)
     expect(page.get_by_text("Resume continues from there.")).to_be_visible()
@@ -137,8 +140,8 @@ def test_a_training_is_paused_by_a_click_and_goes_on_by_another(
 
     page.get_by_role("button", name="Resume").click()
     expect(badge(page, "Running")).to_be_visible(timeout=TRAINING_MS)
-    expect(page.get_by_text("attempt 2").first).to_be_visible()
-    expect(page.locator(".live-plot .trace").first).to_be_visible()
+    expect(page.get_by_role("img", name="Attempt 2")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.locator(CHART).locator("canvas")).to_be_visible()
     resumes = Resumes(run.paths.journal)
     resumes.refresh()
     assert resumes.resumed() == {2: paused.checkpoints()[-1]}
