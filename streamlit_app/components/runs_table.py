@@ -17,6 +17,8 @@ HEIGHT = 620
 MAX_ROWS = 16
 DRAWN = "runs drawn"
 CHOSEN = "runs chosen"
+ROUND = "runs round"
+SEEN = "runs cells"
 NUMBERS = ("loss", "best_eval_loss", "tokens_per_second")
 
 
@@ -39,16 +41,26 @@ def take_click(known: Iterable[str]) -> str | None:
     drawn: list[str] = st.session_state.get(DRAWN, [])
     state: Any = st.session_state.get(table_key(drawn)) or {}
     selection = state.get("selection", {})
-    cells, places = selection.get("cells", ()), selection.get("rows", ())
-    if cells:
-        return drawn[cells[0][0]] if cells[0][0] < len(drawn) else None
-    if state:
-        ticked = [drawn[place] for place in places if place < len(drawn)]
-        kept = [one for one in chosen() if one in ticked or one not in set(drawn)]
-        st.session_state[CHOSEN] = list(dict.fromkeys([*kept, *ticked]))
+    cells = [tuple(cell) for cell in selection.get("cells", ())]
+    seen, st.session_state[SEEN] = st.session_state.get(SEEN, []), cells
+    has_ticked = bool(selection) and _take_ticks(drawn, selection.get("rows", ()))
     there = set(known)
     st.session_state[CHOSEN] = [run_id for run_id in chosen() if run_id in there]
-    return None
+    # Where the last tick is taken away, the table selects its first cell: nobody has clicked it.
+    if has_ticked or not cells or cells == seen:
+        return None
+    place = cells[0][0]
+    return drawn[place] if place < len(drawn) else None
+
+
+def _take_ticks(drawn: Sequence[str], places: Iterable[int]) -> bool:
+    """Choose the runs at these places of the table, and no other one in it; whether that is new."""
+    before = chosen()
+    ticked = [drawn[place] for place in places if place < len(drawn)]
+    unticked = set(drawn) - set(ticked)
+    kept = [run_id for run_id in before if run_id not in unticked]
+    st.session_state[CHOSEN] = list(dict.fromkeys([*kept, *ticked]))
+    return chosen() != before
 
 
 def chosen() -> list[str]:
@@ -62,9 +74,6 @@ def clear() -> None:
     st.session_state.pop(table_key(drawn), None)
     st.session_state[CHOSEN] = []
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
-
-
-ROUND = "runs round"
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -118,7 +127,7 @@ COLUMNS = {
 
 
 def _frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """The columns of the table; one that nobody has anything in is left out where that helps."""
+    """The columns of the table; there are no tags where nobody wrote any."""
     frame = pd.DataFrame({name: [getattr(row, name) for row in rows] for name in COLUMNS})
     frame["phase"] = [[phase_text(row.phase)] for row in rows]
     for name in NUMBERS:

@@ -160,3 +160,15 @@ def test_a_chosen_run_whose_folder_is_gone_is_chosen_no_more(
     page.run()
     check(page)
     assert "emails. Tick another one" in everything(page)
+
+
+def test_a_cell_that_the_table_selects_by_itself_opens_nothing(
+    place: Furnished, open_page: Open
+) -> None:
+    drawn = three_runs(place)
+    page = do(open_page("runs"), drawn, (1,))
+    page = do(page, drawn, (), cells=[[0, "name"]])
+    assert page.title[0].value == "Runs"
+    page.run()
+    assert page.title[0].value == "Runs"
+    assert do(page, drawn, (), cells=[[0, "phase"]]).title[0].value == "poems two"

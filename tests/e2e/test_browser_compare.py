@@ -82,6 +82,15 @@ def test_two_runs_are_ticked_compared_and_taken_along(
         assert table[0][-1] == "learning_rate"
 
         page.go_back()
+        expect(page.get_by_role("button", name="Compare 2 runs")).to_be_visible()
+        tick(page, 1)
+        expect(page.get_by_text("Tick another one")).to_be_visible()
+        # Without any tick left the table selects a cell by itself, which opens no run.
+        tick(page, 0)
+        expect(page.get_by_text("Tick two runs or more")).to_be_visible()
+        tick(page, 1)
+        expect(page.get_by_text("Tick another one")).to_be_visible()
+        tick(page, 0)
         page.get_by_role("button", name="Compare 2 runs").click()
         page.wait_for_url("**/compare?runs=*")
         page.reload()
