@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import RecordError
@@ -187,6 +187,7 @@ def test_numbers_that_are_none_are_named(store: Store, tmp_path: Path) -> None:
     assert (last["step"], last["loss"]) == (4, 1.5) and "grad_norm" not in last
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["step", "loss", "eval_loss", "epoch", "tokens/total"]),
@@ -207,6 +208,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     record=st.dictionaries(st.text(), VALUES, max_size=5),
     events=st.lists(VALUES, max_size=5),
