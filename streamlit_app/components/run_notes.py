@@ -206,6 +206,7 @@ def _replace(run: Run, keys: _Keys, notes: Notes, seen: Notes) -> None:
     with _SAVING:
         if load_notes(run.paths.notes) not in (seen, notes):
             st.session_state[keys.disputed] = True
+            st.session_state.pop(keys.said, None)
             return
         try:
             save_notes(run.paths.notes, notes)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import RecordError
 from core.files import load_json, parse_json_lines
 from core.monitor.series import Series
 from core.paths import Workspace
+from core.run.importing import import_output as import_output_module
 from core.run.importing import json_object, output_folder
 from core.run.importing.found_config import from_log, from_model_card
 from core.run.importing.import_output import find_imported, find_owner, import_output
@@ -186,6 +187,7 @@ def test_numbers_that_are_none_are_named(store: Store, tmp_path: Path) -> None:
     assert (last["step"], last["loss"]) == (4, 1.5) and "grad_norm" not in last
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["step", "loss", "eval_loss", "epoch", "tokens/total"]),
@@ -206,6 +208,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     record=st.dictionaries(st.text(), VALUES, max_size=5),
     events=st.lists(VALUES, max_size=5),
@@ -382,6 +385,24 @@ def test_a_state_that_is_too_large_is_refused(
     monkeypatch.setattr(output_folder, "MAX_STATE_BYTES", 10)
     with pytest.raises(RecordError, match="at most 10 are read"):
         look_into(tmp_path)
+
+
+def test_of_a_log_that_is_too_long_the_end_is_copied(
+    store: Store, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_output_module, "MAX_LOG_BYTES", 300)
+    log, copied = (recorded / "debug.log").read_bytes(), take_in(store, recorded).paths.log
+    assert log.endswith(b"\n" + copied.read_bytes())
+    assert 0 < len(copied.read_bytes()) <= 300
+
+
+def test_hostile_texts_are_read_in_no_time() -> None:
+    begin = time.monotonic()
+    assert from_model_card("```yaml\n" * 30_000) == {}
+    assert from_model_card("```yaml\na: 1\n```\n" * 15_000) == {}
+    assert from_log('config:\n{"a": "' * 20_000) == {}
+    assert summarise((f"key {n}", n) for n in range(1000)).log_events == 0
+    assert time.monotonic() - begin < 5
 
 
 def test_an_import_that_fails_leaves_nothing(store: Store, recorded: Path) -> None:

@@ -1,5 +1,6 @@
 """The Axolotl config of a training, found in what Axolotl and PEFT leave beside the weights."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,9 @@ from core.secret import SECRET
 from core.settings import Settings
 from core.spec.axolotl_schema import known_keys, load_schema
 from core.spec.safety import find_safety_problems
+
+MAX_TRIED = 10
+"""So many places of a text are looked at: it may come from anyone."""
 
 PLACED = ("output_dir", "dataset_prepared_path")
 """Keys that a run of ours sets itself."""
@@ -45,7 +49,6 @@ WORKED_OUT = (
 SHOWN_AS_TOLD = ("base_model",)
 """Keys that may name what lies anywhere: they are checked when they are used."""
 
-_BLOCK = re.compile(r"^```ya?ml\s*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FRONT = re.compile(r"\A---\s*\n(.*?)^---\s*$", re.MULTILINE | re.DOTALL)
 _LOGGED = re.compile(r"\bconfig:\n(?=\{)")
 
@@ -57,8 +60,22 @@ def from_yaml(text: str | bytes) -> dict[str, Any]:
 
 def from_model_card(text: str) -> dict[str, Any]:
     """The config that Axolotl writes into a `README.md`, or what its front matter tells."""
-    found = (from_yaml(block) for block in _BLOCK.findall(text))
+    found = (from_yaml(block) for block in itertools.islice(_find_blocks(text), MAX_TRIED))
     return next(filter(None, found), {}) or _from_front_matter(text)
+
+
+def _find_blocks(text: str) -> Iterator[str]:
+    """The YAML between fences."""
+    block: list[str] | None = None
+    for line in text.split("\n"):
+        fence = line.rstrip()
+        if block is None:
+            block = [] if fence in ("```yaml", "```yml") else None
+        elif fence == "```":
+            yield "\n".join(block)
+            block = None
+        else:
+            block.append(line)
 
 
 def _from_front_matter(text: str) -> dict[str, Any]:
@@ -70,7 +87,7 @@ def _from_front_matter(text: str) -> dict[str, Any]:
 
 def from_log(text: str) -> dict[str, Any]:
     """The config that Axolotl prints at its start, less its defaults; empty without one."""
-    for place in _LOGGED.finditer(text):
+    for place in itertools.islice(_LOGGED.finditer(text), MAX_TRIED):
         try:
             config, _ = json.JSONDecoder().raw_decode(text, place.end())
         except (ValueError, RecursionError):

@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -155,12 +156,15 @@ def _copy_log(source: Path, target: Path) -> None:
     """Copy the log; of a very long one the end, from a whole line on."""
     with (
         contextlib.suppress(RecordError),
-        open_untrusted(source, source.stat().st_size) as file,
+        # It may be growing.
+        open_untrusted(source, sys.maxsize) as file,
         target.open("wb") as copy,
     ):
-        if source.stat().st_size > MAX_LOG_BYTES:
+        if file.seek(0, os.SEEK_END) > MAX_LOG_BYTES:
             file.seek(-MAX_LOG_BYTES, os.SEEK_END)
             file.readline(BUFFER_BYTES)
+        else:
+            file.seek(0)
         shutil.copyfileobj(file, copy, BUFFER_BYTES)
 
 

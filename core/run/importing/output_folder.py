@@ -26,10 +26,11 @@ from core.run.importing.found_config import (
 from core.run.importing.json_object import read_object
 from core.run.importing.times import Span, find_log_span, find_span
 from core.run.importing.trainer_state import LOGGED, Entries, TrainerState, summarise
-from core.safe_yaml import MAX_BYTES
 from core.spec.run_spec import NAME
 
 MAX_STATE_BYTES = 1024 * 1024 * 1024
+MAX_CONFIG_BYTES = 256 * 1024
+MAX_CONFIG_FILES = 10
 HEAD_BYTES = 1024 * 1024
 TAIL_BYTES = 256 * 1024
 LOG = "debug.log"
@@ -177,7 +178,7 @@ def _find_config(folder: Path, checkpoints: list[tuple[int, Path]]) -> tuple[dic
 
 
 def _from_yaml_files(folder: Path) -> tuple[dict[str, Any], str]:
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])[:MAX_CONFIG_FILES]:
         if config := from_yaml(_read(path)):
             return config, path.name
     return {}, ""
@@ -223,7 +224,7 @@ def _told_by(state: TrainerState, config: dict[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path) -> bytes:
     with contextlib.suppress(RecordError, OSError):
-        return read_untrusted(path, MAX_BYTES)
+        return read_untrusted(path, MAX_CONFIG_BYTES)
     return b""
 
 

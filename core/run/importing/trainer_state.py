@@ -10,6 +10,14 @@ from core.numbers import is_number
 from core.run.log_event import METRIC_NAMES
 
 LOGGED = "log_history"
+TOLD = (
+    "global_step",
+    "max_steps",
+    "epoch",
+    "num_train_epochs",
+    "train_batch_size",
+    "num_input_tokens_seen",
+)
 
 NAMES = METRIC_NAMES | {
     "num_input_tokens_seen": "tokens",
@@ -53,8 +61,9 @@ def summarise(entries: Entries) -> TrainerState:
     last: dict[str, Any] = {}
     best, count, runtime_s = math.inf, 0, None
     for key, value in entries:
-        if key != LOGGED:
+        if key in TOLD:
             told[key] = value
+        if key != LOGGED:
             continue
         runtime_s = _number(value, "train_runtime") or runtime_s
         row = metric_row(value)
