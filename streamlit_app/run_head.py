@@ -12,8 +12,7 @@ from core.monitor.trend import change
 from core.run.phase import FINISHED, LIVE, MOVES, Phase
 from core.run.status import RunStatus, elapsed_s
 from core.run.store import Run
-from streamlit_app import run_offer, session
-from streamlit_app.components import run_energy
+from streamlit_app import run_energy, run_offer, session
 from streamlit_app.display import (
     PHASE_COLORS,
     PHASE_ICONS,

@@ -7,7 +7,7 @@ from core.run.store import Run
 from core.run.verbs import problem_with
 from streamlit_app import session
 from streamlit_app.batch import next_halving
-from streamlit_app.components.run_summary import load_config
+from streamlit_app.run_config import load_config
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from core.sandbox.client import DONE
 from streamlit_app import guard, session
 from streamlit_app.asking import Asking, Sampling, Shown
 from streamlit_app.components.model_choice import model_name
-from streamlit_app.components.run_summary import load_config
 from streamlit_app.display import UNKNOWN, plain, sentence
+from streamlit_app.run_config import load_config
 
 MAX_NEW_TOKENS = 128
 

@@ -8,9 +8,9 @@ from core.run.verbs import ran_out_of_gpu_memory
 from streamlit_app import session
 from streamlit_app.batch import next_halving
 from streamlit_app.components import verb_button
-from streamlit_app.components.run_summary import load_config
 from streamlit_app.components.verb_button import Weight
 from streamlit_app.display import VERB_ICONS, VERB_WORDS, plain
+from streamlit_app.run_config import load_config
 from streamlit_app.run_offer import Offer
 
 CONFIRMING = "cancel to confirm"
@@ -74,6 +74,13 @@ def _show_links(run: Run, offer: Offer) -> None:
             label="**Chat with it**",
             icon=":material/chat:",
             query_params={"run": run.run_id},
+        )
+    if run.status.started_at:
+        st.page_link(
+            session.COMPARE_PAGE,
+            label="**Compare**",
+            icon=":material/compare_arrows:",
+            query_params={"runs": run.run_id},
         )
     if run.status.phase in FINISHED:
         st.page_link(

@@ -1,16 +1,9 @@
 """What a run was asked to do, and how long it took."""
 
-from pathlib import Path
-from typing import Any
-
 import streamlit as st
 
-from core.errors import SpecError
-from core.files import Stamp, stamp
 from core.run.store import Run
-from core.safe_yaml import load_yaml_mapping
 from streamlit_app import session, start_words
-from streamlit_app.batch import shrunk
 from streamlit_app.display import (
     UNKNOWN,
     dataset_text,
@@ -22,6 +15,7 @@ from streamlit_app.display import (
     plain,
     sentence,
 )
+from streamlit_app.run_config import started_config
 
 
 def show(run: Run) -> None:
@@ -64,22 +58,3 @@ def saved_in(run: Run) -> str:
     if not run.newest_part():
         return ""
     return str(run.paths.output.relative_to(session.workspace().root))
-
-
-def started_config(run: Run) -> dict[str, Any]:
-    """The spec with the batch that is left of it after the GPU memory was too small."""
-    config = load_config(run)
-    return config | shrunk(config, run.status.shrinks) if run.status.shrinks else config
-
-
-def load_config(run: Run) -> dict[str, Any]:
-    """The spec as a mapping; empty when it cannot be read."""
-    return _load(run.paths.spec, stamp(run.paths.spec))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _load(path: Path, changed: Stamp) -> dict[str, Any]:
-    try:
-        return load_yaml_mapping(path.read_bytes())
-    except (OSError, SpecError):
-        return {}

@@ -7,7 +7,7 @@ from core.run.store import Run
 from core.sandbox.question import DEFAULT_NEW_TOKENS, MAX_NEW_TOKENS
 from streamlit_app import session
 from streamlit_app.asking import Sampling
-from streamlit_app.components.run_summary import load_config
+from streamlit_app.run_config import load_config
 
 
 def show(run: Run) -> Sampling:

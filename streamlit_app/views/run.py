@@ -5,7 +5,14 @@ import streamlit as st
 from core.run.phase import FINISHED
 from core.run.store import Run
 from streamlit_app import run_offer, session
-from streamlit_app.components import preview_panel, run_buttons, run_details, run_head, run_panel
+from streamlit_app.components import (
+    preview_panel,
+    run_buttons,
+    run_details,
+    run_head,
+    run_notes,
+    run_panel,
+)
 from streamlit_app.display import plain
 
 RUNS_PAGE = "views/runs.py"
@@ -25,6 +32,7 @@ def show_run(run: Run) -> None:
     run_buttons.show(run, run_offer.find_offer(run))
     run_head.show(run)
     run_panel.show(run)
+    run_notes.show(run)
     if run.status.phase in FINISHED:
         preview_panel.show(run)
     run_details.show(run)

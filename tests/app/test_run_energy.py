@@ -11,8 +11,7 @@ from core.files import append_json_line
 from core.paths import RunPaths
 from core.run.phase import Phase
 from core.run.store import Run
-from streamlit_app import session
-from streamlit_app.components import run_energy
+from streamlit_app import run_energy, session
 from tests.app.furnished import Furnished
 from tests.app.test_gpus_page import CARD, sample
 
