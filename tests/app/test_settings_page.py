@@ -40,6 +40,12 @@ def type_address(page: AppTest, address: str) -> AppTest:
     return press(page, "Add")
 
 
+def send_test(place: Furnished, page: AppTest) -> None:
+    """Press the button while the daemon lives."""
+    place.beat()
+    press(page, "Send a test")
+
+
 def sent_to_browser(page: AppTest) -> str:
     """Every message of the page as it goes over the wire, and what the session keeps."""
     return "".join(str(node.proto) for node in page.main) + repr(page.session_state)
@@ -102,14 +108,15 @@ def test_an_address_is_removed_only_after_a_question(place: Furnished, open_page
 def test_a_test_is_asked_of_the_daemon_and_its_outcome_shown(
     place: Furnished, open_page: Open
 ) -> None:
-    page = press(type_address(open_page("settings"), ADDRESS), "Send a test")
+    page = type_address(open_page("settings"), ADDRESS)
+    send_test(place, page)
     [request] = place.workspace.notices.glob("*.yaml")
     assert not [secret for secret in SECRETS if secret in request.read_text()]
     assert next(one for one in page.button if one.label == "Send a test").disabled
     assert "Sending a test" in everything(page)
     answer(place, True)
     assert "The test was sent just now" in everything(check(page.run()))
-    press(page, "Send a test")
+    send_test(place, page)
     answer(place, False, "no `luck` <b>[x](y)</b>")
     text = everything(check(page.run()))
     assert "The test was not sent. no `luck` \\<b\\>" in text
@@ -126,7 +133,8 @@ def test_without_a_daemon_no_test_is_asked_for(place: Furnished, open_page: Open
 def test_a_daemon_that_never_answers_is_not_waited_for_for_ever(
     place: Furnished, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = press(type_address(open_page("settings"), ADDRESS), "Send a test")
+    page = type_address(open_page("settings"), ADDRESS)
+    send_test(place, page)
     monkeypatch.setattr(notice_state, "GIVE_UP_S", 0.0)
     assert NO_ANSWER.split(".")[0] in everything(check(page.run()))
     [name] = [path.stem for path in place.workspace.notices.glob("*.yaml")]
