@@ -56,8 +56,8 @@ def remove_address(path: Path, key: str) -> Settings:
 def with_value(text: str, key: str, value: Any) -> str:
     """The YAML text with that value at the key; comments and other keys stay as they are.
 
-    Comments inside the old value move above it. Raises SettingsError where the text is not
-    readable, or written in a way in which a key cannot be replaced safely.
+    Comments inside a value of several lines move above it. Raises SettingsError where the text
+    cannot be read, or is written in a way in which a key cannot be replaced safely.
     """
     before = _load(text)
     changed = _replaced(text, key, value)
@@ -124,6 +124,9 @@ def _replaced(text: str, key: str, value: Any) -> str:
         lead = line_end if text and not text.endswith("\n") else ""
         return f"{text}{lead}{block}{line_end}"
     start, end = found
+    if "\n" in block or "\n" in text[start:end]:
+        # Behind the last line of several, a comment would seem to be of that line alone.
+        end = _past_comment(text, end)
     above = "".join(comment + line_end for comment in _comments(text, start, end))
     return f"{text[:start]}{above}{block}{text[end:]}"
 
@@ -139,8 +142,7 @@ def _find(text: str, key: str) -> tuple[int, int] | None:
     for key_node, value_node in entries:
         if key_node.value == key:
             start, end = key_node.start_mark.index, _end(value_node)
-            end = start + len(text[start:end].rstrip())
-            return start, _past_comment(text, end) if "\n" in text[start:end] else end
+            return start, start + len(text[start:end].rstrip())
     return None
 
 

@@ -37,7 +37,7 @@ EXAMPLES = (
     Example(
         "Mail",
         "mailtos://user:app-password@gmail.com",
-        "Most providers want a password made for apps. To another receiver: ?to=me@example.com.",
+        "Most providers want an app password. For another receiver add ?to=me@example.com.",
     ),
     Example(
         "Telegram",

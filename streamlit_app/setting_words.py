@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.notice.news import time_text
 from core.settings import COOLER_BY_C, Settings
-from streamlit_app.display import duration_text
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _plain_value(key: str, value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(_place(entry) for entry in value) or "none"
     if key.endswith("_s"):
-        return f"{value:g} s" if value < 60 else duration_text(value)
+        return f"{value:g} s" if value < 60 else time_text(value)
     unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), "")
     return f"{value:,g} {unit}".strip()
 

@@ -19,7 +19,7 @@ def show(settings: Settings) -> None:
 
 def _group(title: str, rows: tuple[Told, ...], settings: Settings) -> str:
     inside = "".join(_row(told, settings) for told in rows)
-    return f"<section><h4>{escape(title)}</h4><dl>{inside}</dl></section>"
+    return f"<section><h4>{escape(title)}</h4><dl class='rows'>{inside}</dl></section>"
 
 
 def _row(told: Told, settings: Settings) -> str:
@@ -27,7 +27,7 @@ def _row(told: Told, settings: Settings) -> str:
     default = Settings()
     was = "" if is_default(told.key, settings) else f" ({escape(_usual(told.key, default))})"
     return (
-        f"<div><dt>{escape(told.label)} <code>{escape(told.key)}</code></dt>"
+        f"<div class='row'><dt>{escape(told.label)} <code>{escape(told.key)}</code></dt>"
         f"<dd><b>{value}</b>{was}<p>{escape(told.meaning)}</p></dd></div>"
     )
 

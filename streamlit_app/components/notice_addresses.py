@@ -55,26 +55,32 @@ def _show_one(address: str, name: str) -> None:
     with st.container(border=True, gap="small", key=f"address-{key}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(name, width="stretch")
-            st.button(
-                "Send a test",
-                key=f"test {key}",
-                icon=":material/send:",
-                disabled=trial is not None and answer is None,
-                on_click=notice_state.send_test,
-                args=(address,),
-            )
-            st.button(
-                "Remove",
-                key=f"remove {key}",
-                icon=":material/delete:",
-                on_click=notice_state.ask_removal,
-                args=(key,),
-            )
+            _show_buttons(address, is_waiting=trial is not None and answer is None)
         if answer is not None:
             color, icon = ("green", "check") if answer.is_sent else ("red", "error")
             st.markdown(f":{color}[:material/{icon}:] {outcome_text(answer, now())}")
         elif trial is not None:
             _wait(trial)
+
+
+def _show_buttons(address: str, is_waiting: bool) -> None:
+    key = key_of(address)
+    with st.container(horizontal=True, width="content"):
+        st.button(
+            "Send a test",
+            key=f"test {key}",
+            icon=":material/send:",
+            disabled=is_waiting,
+            on_click=notice_state.send_test,
+            args=(address,),
+        )
+        st.button(
+            "Remove",
+            key=f"remove {key}",
+            icon=":material/delete:",
+            on_click=notice_state.ask_removal,
+            args=(key,),
+        )
 
 
 @st.fragment(run_every=POLL_S)

@@ -34,6 +34,6 @@ def show() -> None:
 
 
 def text(news: News) -> str:
-    """What became of which run, why, and the way to it."""
-    reason = shorten(news.body.splitlines()[0], 140)
-    return f"**{plain(news.title)}**  \n{plain(reason)}  \n[Open the run](run?run={news.run_id})"
+    """What became of which run, with the way to it, and why. More lines would be folded away."""
+    reason = shorten(news.body.splitlines()[0], 90)
+    return f"**[{plain(news.title)}](run?run={news.run_id})**  \n{plain(reason)}"

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SettingsError
@@ -68,6 +68,7 @@ def comments(text: str) -> list[str]:
     return sorted(word for word in told for _ in range(text.count(f"# {word}")))
 
 
+@settings(deadline=None)
 @given(files(), st.sampled_from(sorted(LINES)), values)
 def test_any_value_is_read_back_and_all_else_stays(text: str, key: str, value: object) -> None:
     before = load_yaml(text) or {}
@@ -78,6 +79,7 @@ def test_any_value_is_read_back_and_all_else_stays(text: str, key: str, value: o
     assert with_value(changed, key, value) == changed
 
 
+@settings(deadline=None)
 @given(st.text("abk:-[]{}#&*!|>'\"\n ?,%", max_size=40), values)
 def test_whatever_the_text_it_is_changed_rightly_or_refused(text: str, value: object) -> None:
     try:
