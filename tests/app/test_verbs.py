@@ -167,16 +167,6 @@ def test_a_run_that_starts_again_keeps_its_curve(place: Furnished, open_page: Op
     assert head(page)["why"].endswith("try 2")
 
 
-def test_the_curve_is_marked_where_the_run_went_on(place: Furnished, open_page: Open) -> None:
-    paths = place.add_run("poems", Phase.RUNNING, attempt=2, progress=progress(3))
-    place.metrics(paths, 3.0, 2.0, 1.0)
-    place.plan(paths, attempt=1, step=0)
-    place.plan(paths, attempt=2, step=2)
-    drawn = open_page("run", run=paths.run_id).get("bidi_component")[1].proto.json
-    assert "attempt 2" in drawn
-    assert "attempt 1" not in drawn
-
-
 def test_a_queue_can_be_reordered_and_held_back(place: Furnished, open_page: Open) -> None:
     first, second, third = (
         place.add_run(name, Phase.QUEUED, minutes_ago=9 - place_, position=place_)
