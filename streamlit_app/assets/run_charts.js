@@ -42,7 +42,7 @@ class View {
     this.parts = build(root)
     this.addCells(data)
     this.listen()
-    this.onVisible = () => this.poll()
+    this.onVisible = () => { if (this.live || !this.isLoaded || this.failures) this.poll() }
     this.watcher = new ResizeObserver(() => this.resize())
   }
 
@@ -185,6 +185,7 @@ class View {
     this.zoom = null
     clearTimeout(this.looking)
     this.curves.leaveWindow()
+    delete this.root.dataset.window
     this.draw()
   }
 

@@ -145,6 +145,8 @@ export class Plot {
     }
     const stroke = () => this.colorOf(line)
     return {
+      // A spike of the loss would leave nothing to see of its exponential.
+      auto: !(line.isFaint && this.chart.isSteep),
       label: line.name, stroke, width: line.width ?? 1.5, alpha: line.alpha ?? 1,
       dash: line.dash ?? [], points: { show: few, size: line.dots ? 6 : 5, fill: stroke, stroke },
     }
@@ -158,7 +160,7 @@ export class Plot {
   yRange(low, high) {
     const { from, to } = this.chart
     if (low === null || high === null) return this.isLog ? [0.1, 10] : [from ?? 0, to ?? 1]
-    if (this.isLog) return [low / 1.1, high * 1.1]
+    if (this.isLog) return window.uPlot.rangeLog(low, high, 10, false)
     const space = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1
     const bottom = from ?? (low >= 0 && low < space ? 0 : low - space)
     return [bottom, to ?? high + space]
