@@ -160,7 +160,7 @@ export class Plot {
   yRange(low, high) {
     const { from, to } = this.chart
     if (low === null || high === null) return this.isLog ? [0.1, 10] : [from ?? 0, to ?? 1]
-    if (this.isLog) return window.uPlot.rangeLog(low, high, 10, false)
+    if (this.isLog) return roundEnds(low, high)
     const space = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1
     const bottom = from ?? (low >= 0 && low < space ? 0 : low - space)
     return [bottom, to ?? high + space]
@@ -217,6 +217,13 @@ export class Plot {
     cell.place.textContent = x === null ? "Newest" : AXES[view.axis].legend(x)
     cell.mark.textContent = x === null ? "" : markNear(plot, view)
   }
+}
+
+/** The ends of a log scale: the round numbers around what is drawn. */
+function roundEnds(low, high) {
+  const size = (value) => 10 ** Math.floor(Math.log10(value))
+  const [bottom, top] = [Math.floor(low / size(low)) * size(low), Math.ceil(high / size(high)) * size(high)]
+  return [bottom, top > bottom ? top : bottom + size(low)]
 }
 
 export const dashOf = (number) => DASHES[number % DASHES.length]
