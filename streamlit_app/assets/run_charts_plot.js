@@ -214,7 +214,7 @@ export class Plot {
     cell.tellLegend(this.told(items))
     if (!cell.place) return
     const x = index === null ? null : plot.data[0][index]
-    cell.place.textContent = x === null ? "Newest" : AXES[view.axis].legend(x)
+    cell.place.textContent = x === null ? (items.length ? "Newest" : "") : AXES[view.axis].legend(x)
     cell.mark.textContent = x === null ? "" : markNear(plot, view)
   }
 }
