@@ -42,7 +42,7 @@ class View {
     this.parts = build(root)
     this.addCells(data)
     this.listen()
-    this.onVisible = () => this.poll()
+    this.onVisible = () => { if (this.live || !this.isLoaded || this.failures) this.poll() }
     this.watcher = new ResizeObserver(() => this.resize())
   }
 
@@ -185,6 +185,7 @@ class View {
     this.zoom = null
     clearTimeout(this.looking)
     this.curves.leaveWindow()
+    delete this.root.dataset.window
     this.draw()
   }
 
@@ -348,7 +349,9 @@ class View {
     const { parts } = this
     const isZoomed = this.zoom !== null
     for (const part of [parts.back, parts.forth, parts.farther, parts.reset]) part.disabled = !isZoomed
-    parts.large.empty.hidden = !this.isLoaded || this.isBehind || this.curves.has("loss") || this.curves.has("eval_loss")
+    const isBare = this.isLoaded && !this.isBehind && !this.curves.has("loss") && !this.curves.has("eval_loss")
+    this.root.classList.toggle("bare", isBare)
+    parts.large.empty.hidden = !isBare
     parts.large.empty.textContent = this.empty
     const text = this.stateText()
     if (parts.state.textContent !== text) parts.state.textContent = text

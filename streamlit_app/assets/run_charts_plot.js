@@ -145,6 +145,8 @@ export class Plot {
     }
     const stroke = () => this.colorOf(line)
     return {
+      // A spike of the loss would leave nothing to see of its exponential.
+      auto: !(line.isFaint && this.chart.isSteep),
       label: line.name, stroke, width: line.width ?? 1.5, alpha: line.alpha ?? 1,
       dash: line.dash ?? [], points: { show: few, size: line.dots ? 6 : 5, fill: stroke, stroke },
     }
@@ -158,7 +160,7 @@ export class Plot {
   yRange(low, high) {
     const { from, to } = this.chart
     if (low === null || high === null) return this.isLog ? [0.1, 10] : [from ?? 0, to ?? 1]
-    if (this.isLog) return [low / 1.1, high * 1.1]
+    if (this.isLog) return roundEnds(low, high)
     const space = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1
     const bottom = from ?? (low >= 0 && low < space ? 0 : low - space)
     return [bottom, to ?? high + space]
@@ -212,9 +214,16 @@ export class Plot {
     cell.tellLegend(this.told(items))
     if (!cell.place) return
     const x = index === null ? null : plot.data[0][index]
-    cell.place.textContent = x === null ? "Newest" : AXES[view.axis].legend(x)
+    cell.place.textContent = x === null ? (items.length ? "Newest" : "") : AXES[view.axis].legend(x)
     cell.mark.textContent = x === null ? "" : markNear(plot, view)
   }
+}
+
+/** The ends of a log scale: the round numbers around what is drawn. */
+function roundEnds(low, high) {
+  const size = (value) => 10 ** Math.floor(Math.log10(value))
+  const [bottom, top] = [Math.floor(low / size(low)) * size(low), Math.ceil(high / size(high)) * size(high)]
+  return [bottom, top > bottom ? top : bottom + size(low)]
 }
 
 export const dashOf = (number) => DASHES[number % DASHES.length]

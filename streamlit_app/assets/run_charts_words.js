@@ -15,7 +15,7 @@ export const SMALL = [
   { key: "learning_rate", title: "Learning rate", unit: "", color: 6 },
   { key: "grad_norm", title: "Gradient norm", unit: "", color: 3 },
   { key: "tokens_per_second", title: "Tokens per second", unit: "", color: 4 },
-  { key: PERPLEXITY, title: "Perplexity", unit: "", color: 0, mayBeLog: true },
+  { key: PERPLEXITY, title: "Perplexity", unit: "", color: 0, mayBeLog: true, isSteep: true },
   { key: "memory", title: "GPU memory", unit: "GiB", ofGpu: true, from: 0 },
   { key: "utilization", title: "GPU busy", unit: "%", ofGpu: true, from: 0, to: 100 },
   { key: "temperature", title: "GPU temperature", unit: "°C", ofGpu: true },
