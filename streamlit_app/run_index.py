@@ -72,11 +72,6 @@ class RunIndex:
         for cache in (*caches, self._asked, self._resting):
             cache.pop(run_id, None)
 
-    def find(self, run_id: str) -> Run | None:
-        """The run; the same object as long as its record has not changed."""
-        self._look(run_id)
-        return self._runs[run_id][1]
-
     def summary(self, run: Run) -> Summary:
         """What the run was asked to do; its spec never changes, so it is read once."""
         if run.run_id not in self._summaries:

@@ -13,9 +13,6 @@ from core.run.store import Run
 from streamlit_app.run_index import RunIndex
 
 LOOK_EVERY_S = 2.0
-SLICE = 40
-"""So many ended runs are looked at each time, in turn: an ended run is hardly ever retried."""
-
 OLD_AFTER = timedelta(seconds=300 + max(HELD_FOR_S.values()))
 """What moved longer ago than this is no news, though it is seen only now: it was imported, say."""
 
@@ -31,9 +28,8 @@ class RunNews:
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
         self._is_first = True
-        self._seen: dict[str, Run | None] = {}
+        self._seen: dict[str, Run] = {}
         self._known: dict[str, str] = {}
-        self._turn = 0
         self._news: deque[tuple[int, News]] = deque(maxlen=KEPT)
         self._count = 0
 
@@ -51,25 +47,17 @@ class RunNews:
             return [news for at, news in self._news if at > number], self._count
 
     def _look(self) -> None:
-        run_ids = self._index.store.workspace.run_ids()
-        for gone in self._seen.keys() - run_ids:
+        runs = {run.run_id: run for run in self._index.runs()}
+        for gone in self._seen.keys() - runs.keys():
             del self._seen[gone]
             self._known.pop(gone, None)
         at = now()
-        for run_id in self._due(run_ids):
-            before, run = self._seen.get(run_id), self._index.find(run_id)
-            self._seen[run_id] = run
-            if run is not None and (run is not before or not _has_ended(run)):
+        for run_id, run in runs.items():
+            # An ended run is news once; one that goes on may be held for too long.
+            if run is not self._seen.get(run_id) or run.status.phase not in FINISHED:
+                self._seen[run_id] = run
                 self._take(run, at)
         self._is_first = False
-
-    def _due(self, run_ids: list[str]) -> list[str]:
-        """Every run that may still move, and as many of the others as it is the turn of."""
-        ended = [run_id for run_id in run_ids if _has_ended(self._seen.get(run_id))]
-        still_open = [run_id for run_id in run_ids if not _has_ended(self._seen.get(run_id))]
-        start = self._turn if self._turn < len(ended) else 0
-        self._turn = start + SLICE
-        return [*still_open, *ended[start : self._turn]]
 
     def _take(self, run: Run, at: datetime) -> None:
         """Keep what there is to tell of the run, once."""
@@ -80,7 +68,3 @@ class RunNews:
         if not self._is_first and at - news.at <= OLD_AFTER:
             self._count += 1
             self._news.append((self._count, news))
-
-
-def _has_ended(run: Run | None) -> bool:
-    return run is not None and run.status.phase in FINISHED

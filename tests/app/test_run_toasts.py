@@ -11,8 +11,8 @@ from core.run.phase import Phase
 from core.run.store import Store
 from streamlit_app import run_news
 from streamlit_app.components.run_toasts import MOST, text
-from streamlit_app.run_index import RunIndex
-from streamlit_app.run_news import LOOK_EVERY_S, SLICE, RunNews
+from streamlit_app.run_index import SLICE, RunIndex
+from streamlit_app.run_news import LOOK_EVERY_S, RunNews
 from tests.app.conftest import Open, check
 from tests.app.furnished import Furnished
 from tests.clock import Clock
