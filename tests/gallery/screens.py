@@ -42,7 +42,11 @@ def places(page: Page, address: str, gallery: Gallery) -> list[Place]:
     expect(links.first).to_be_visible()
     paths = links.evaluate_all("them => them.map(it => new URL(it.href).pathname.slice(1))")
     names = [path or "dashboard" for path in paths]
-    return [Place(*pair) for pair in zip(names, paths, strict=True)] + linked(gallery)
+    found = [Place(*pair) for pair in zip(names, paths, strict=True)] + linked(gallery)
+    if "compare" in paths:
+        chosen = ",".join(one.paths.run_id for one in (gallery.completed, gallery.other))
+        found.append(Place("compare-two", f"compare?runs={chosen}"))
+    return found
 
 
 def linked(gallery: Gallery) -> list[Place]:

@@ -131,7 +131,7 @@ def move_on(gallery: Gallery) -> None:
         live.trains(live.step + 1)
     live.write()
     second = timedelta(seconds=1)
-    readings.write_seconds(gallery.workspace, at, at + second, lambda index, at: True)
+    readings.write_seconds(gallery.workspace, at, at + second, lambda index, at: index == 0)
     readings.write_machine(gallery.workspace, at, at + second, 5)
     beat(gallery)
 
@@ -140,7 +140,7 @@ def beat(gallery: Gallery) -> None:
     """The daemon's heartbeat: it lives, and sees the two trainings on the cards."""
     processes = [
         {"pid": 4100 + index, "memory_mib": memory_mib, "run_id": story.paths.run_id}
-        for index, (story, memory_mib) in enumerate(((gallery.live, 9402), (gallery.starting, 916)))
+        for index, (story, memory_mib) in enumerate(((gallery.live, 9402), (gallery.starting, 168)))
     ]
     browser = {"pid": 977, "memory_mib": 212, "name": "Xorg", "user": "mia"}
     record = {
@@ -292,10 +292,11 @@ def _add_rejected(workspace: Workspace) -> None:
 
 def _add_readings(gallery: Gallery, at: datetime) -> None:
     """A week by minutes, and the last hours by seconds."""
-    since, begun_at = gallery.live.begun_at, at - timedelta(hours=3)
+    since = gallery.live.begun_at
+    begun_at = since - timedelta(minutes=5)
 
     def trains(index: int, at: datetime) -> bool:
-        return at > since if index == 0 else at.hour % 7 > 3
+        return index == 0 if at > since else (at.hour + index) % 7 < 4
 
     week = at.replace(second=0, microsecond=0) - timedelta(days=7)
     readings.write_minutes(gallery.workspace, week, begun_at, trains)
