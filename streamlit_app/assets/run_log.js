@@ -37,6 +37,10 @@ class View {
     this.turn = 0
     this.failures = 0
     this.onVisible = () => this.poll()
+    this.sight = new IntersectionObserver((entries) => {
+      this.isSeen = entries.at(-1).isIntersecting
+      if (this.isSeen) this.poll()
+    }, { rootMargin: "200px" })
     this.reset()
     this.listen()
   }
@@ -57,6 +61,7 @@ class View {
     const wasLive = this.live
     Object.assign(this, { live: data.live, empty: data.empty, isStopped: false })
     document.addEventListener("visibilitychange", this.onVisible)
+    this.sight.observe(this.root)
     if (this.generation === null || this.live || wasLive) this.poll()
     this.tell()
   }
@@ -65,6 +70,7 @@ class View {
     this.isStopped = true
     clearTimeout(this.timer)
     document.removeEventListener("visibilitychange", this.onVisible)
+    this.sight.disconnect()
   }
 
   // What the app is asked for
@@ -101,10 +107,10 @@ class View {
     this.tell()
   }
 
-  /** Look for news at once, and then every second while the run lives and the page is seen. */
+  /** Look for news at once, and then every second while the run lives and the log is on the screen. */
   async poll() {
     clearTimeout(this.timer)
-    if (this.isStopped || this.isPolling || document.hidden || !this.root.isConnected) return
+    if (this.isStopped || this.isPolling || document.hidden || !this.isSeen) return
     this.isPolling = true
     await this.attempt(() => this.lookForNews())
     this.isPolling = false

@@ -62,11 +62,17 @@ def show(page: Page, address: str, place: Furnished, request: pytest.FixtureRequ
             log.rename(run.log)
         else:
             run.log.write_bytes(log.encode() if isinstance(log, str) else log)
-        page.goto(f"{address}/run?run={run.run_id}")
+        open_log(page, f"{address}/run?run={run.run_id}")
         expect(page.get_by_role("log")).to_be_visible()
         return run
 
     return show_
+
+
+def open_log(page: Page, url: str) -> None:
+    """The page of a run, scrolled to its log: what is out of sight is not read."""
+    page.goto(url)
+    page.locator(".run_log").scroll_into_view_if_needed()
 
 
 def lines(page: Page) -> Locator:
@@ -287,7 +293,7 @@ def test_a_log_begins_and_begins_anew_before_ones_eyes(
     page: Page, address: str, place: Furnished
 ) -> None:
     run = place.add_run("empty", Phase.RUNNING)
-    page.goto(f"{address}/run?run={run.run_id}")
+    open_log(page, f"{address}/run?run={run.run_id}")
     expect(page.get_by_text("Nothing has been written yet.")).to_be_visible()
     run.log.write_text("first\n" + numbered(0, 50))
     expect(lines(page).last).to_have_text("line 49")
