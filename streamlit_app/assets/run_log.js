@@ -183,6 +183,12 @@ class View {
     return answer
   }
 
+  /** What was asked for and has not come yet is not wanted any more. */
+  forgetLoads() {
+    this.turn += 1
+    this.loading = false
+  }
+
   /** Load what stands above or below when it is nearly reached. */
   async reach(isAbove) {
     const end = this.ceiling ?? this.size
@@ -254,7 +260,8 @@ class View {
   showLine(start) {
     return this.attempt(async () => {
       this.hold()
-      if (!this.rows.find(start) && !(await this.loadAround(start))) return
+      if (this.rows.find(start)) this.forgetLoads()
+      else if (!(await this.loadAround(start))) return
       this.rows.mark(this.rows.wanted, start)
       const row = this.rows.find(start)
       if (!row) return
