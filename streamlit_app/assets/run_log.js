@@ -110,7 +110,7 @@ class View {
   /** Look for news at once, and then every second while the run lives and the log is on the screen. */
   async poll() {
     clearTimeout(this.timer)
-    if (this.isStopped || this.isPolling || document.hidden || !this.isSeen) return
+    if (this.isStopped || this.isPolling || document.hidden || !(this.isSeen || this.isUnread)) return
     this.isPolling = true
     await this.attempt(() => this.lookForNews())
     this.isPolling = false
@@ -120,6 +120,9 @@ class View {
     const wait = isBehind && !this.failures ? 20 : Math.min(POLL_MS * 2 ** this.failures, SLOWEST_POLL_MS)
     this.timer = setTimeout(() => this.poll(), wait)
   }
+
+  /** What one sees when one scrolls to it is there before. */
+  get isUnread() { return this.generation === null || !this.isMarked }
 
   /** Up to where the log was shown or counted. */
   get known() { return this.follows ? this.bottom : Math.max(this.counted, this.bottom) }
