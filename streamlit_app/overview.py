@@ -10,7 +10,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 
 from core.errors import SettingsError
-from core.run.phase import FINISHED, LIVE, Phase, Verb
+from core.run.phase import LIVE, Phase, Verb
 from core.run.status import elapsed_s
 from core.run.store import Rejected, Run
 from core.settings import Settings
@@ -77,13 +77,11 @@ class Overview:
 
 def look(at: datetime, told_s: MutableMapping[str, int]) -> Overview:
     """Everything as of now; `told_s` holds the rounded times that were told, by run id."""
-    runs, store = session.runs(), session.store()
-    moving = [run for run in runs if run.status.phase not in FINISHED]
+    (moving, ended), store = session.index().glance(), session.store()
     live = [run for run in moving if run.status.phase in LIVE]
     waiting = [run for run in moving if run.status.phase is Phase.QUEUED]
     waiting.sort(key=lambda run: (run.status.position or 10**6, run.run_id))
     paused = [run for run in moving if run.status.phase is Phase.PAUSED]
-    ended = session.index().ended(runs)
     failed = find_failed(ended, at)
     finished = [run for run in ended[: LAST_FINISHED + MAX_FAILED] if run not in failed]
     return Overview(

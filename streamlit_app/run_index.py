@@ -32,8 +32,9 @@ class RunIndex:
         self._notes: dict[str, tuple[Stamp, Notes]] = {}
         self._records: dict[str, Path] = {}
         self._asked: dict[str, Run] = {}
-        self._resting: dict[str, None] = {}
-        self._ended: tuple[list[Run], list[Run]] = [], []
+        self._ended: dict[str, Run] = {}
+        self._ended_changes = 0
+        self._ranked: tuple[int, list[Run]] = 0, []
         self._turn = 0
 
     def runs(self) -> list[Run]:
@@ -42,35 +43,30 @@ class RunIndex:
         Those that have not ended are as they are now. The ended ones are looked at in turn when
         there are many: what somebody else retried is seen some calls later.
         """
-        run_ids = self.store.workspace.run_ids(self._runs)[::-1]
-        for gone in self._runs.keys() - run_ids:
-            self.forget(gone)
-        for run_id in self._due(run_ids):
-            self._look(run_id)
-        cells = map(self._runs.get, run_ids)
+        cells = map(self._runs.get, self._refresh())
         return [cell[1] for cell in cells if cell and cell[1]]
 
-    def ended(self, runs: Iterable[Run]) -> list[Run]:
-        """Those of the runs that have ended, the one that ended last first."""
-        ended = [run for run in runs if run.status.phase in FINISHED]
-        # Sorted again only when one has come or gone.
-        known = self._ended
-        if known[0] != ended:
-            known = self._ended = ended, sorted(ended, key=ended_at, reverse=True)
-        return known[1]
+    def glance(self) -> tuple[list[Run], list[Run]]:
+        """As `runs`, apart: those that have not ended, and those that have.
+
+        The newest of the ones comes first, of the others the one that ended last. It costs little,
+        however many have ended.
+        """
+        cells = [self._runs.get(run_id) for run_id in self._refresh() if run_id not in self._ended]
+        return [cell[1] for cell in cells if cell and cell[1]], self._rank()
 
     def expect(self, run_id: str) -> None:
         """Something was asked of the run: look at it in every call until it has changed."""
         known = self._runs.get(run_id)
         if known and known[1]:
             self._asked[run_id] = known[1]
-            self._resting.pop(run_id, None)
 
     def forget(self, run_id: str) -> None:
         """Know nothing of the run any more."""
         caches = (self._runs, self._records, self._summaries, self._losses, self._notes)
-        for cache in (*caches, self._asked, self._resting):
+        for cache in (*caches, self._asked, self._ended):
             cache.pop(run_id, None)
+        self._ended_changes += 1
 
     def summary(self, run: Run) -> Summary:
         """What the run was asked to do; its spec never changes, so it is read once."""
@@ -102,13 +98,29 @@ class RunIndex:
         """Every tag that one of the runs has, sorted."""
         return sorted({tag for run in runs for tag in self.notes(run).tags})
 
+    def _refresh(self) -> list[str]:
+        """Bring what is known up to date; the names of all folders of runs, the newest first."""
+        run_ids = self.store.workspace.run_ids(self._runs)[::-1]
+        for gone in self._runs.keys() - run_ids:
+            self.forget(gone)
+        for run_id in self._due(run_ids):
+            self._look(run_id)
+        return run_ids
+
     def _due(self, run_ids: list[str]) -> list[str]:
         """Every run that may move, and as many of the others as it is the turn of."""
-        resting = list(self._resting)
-        start = self._turn if self._turn < len(resting) else 0
+        ended = list(self._ended)
+        start = self._turn if self._turn < len(ended) else 0
         self._turn = start + SLICE
-        moving = [run_id for run_id in run_ids if run_id not in self._resting]
-        return [*moving, *resting[start : self._turn]]
+        moving = [run_id for run_id in run_ids if run_id not in self._ended]
+        return [*moving, *self._asked, *ended[start : self._turn]]
+
+    def _rank(self) -> list[Run]:
+        """The runs that have ended, sorted again only when one has come or gone."""
+        changes = self._ended_changes
+        if self._ranked[0] != changes:
+            self._ranked = changes, sorted(self._ended.values(), key=ended_at, reverse=True)
+        return self._ranked[1]
 
     def _look(self, run_id: str) -> None:
         """Read the run's record again if it has changed."""
@@ -118,16 +130,20 @@ class RunIndex:
         seen, known = stamp(path), self._runs.get(run_id)
         if known is None or known[0] != seen:
             known = self._runs[run_id] = seen, self.store.find_run(run_id)
-        self._let_rest(run_id, known[1])
+        self._note(run_id, known[1])
 
-    def _let_rest(self, run_id: str, run: Run | None) -> None:
-        """Note whether the run has ended, and nobody waits for it to change."""
+    def _note(self, run_id: str, run: Run | None) -> None:
+        """Keep in mind whether the run has ended, and whether it is still waited for."""
         if self._asked.get(run_id) is not run:
             self._asked.pop(run_id, None)
-        if run and run.status.phase in FINISHED and run_id not in self._asked:
-            self._resting[run_id] = None
+        ended = run if run and run.status.phase in FINISHED else None
+        if self._ended.get(run_id) is ended:
+            return
+        if ended:
+            self._ended[run_id] = ended
         else:
-            self._resting.pop(run_id, None)
+            self._ended.pop(run_id, None)
+        self._ended_changes += 1
 
 
 def ended_at(run: Run) -> datetime:

@@ -135,7 +135,7 @@ def test_what_failed_lately_comes_on_top_and_can_be_tried_again(
 
 
 def test_waiting_runs_say_when_they_will_probably_start(place: Furnished, open_page: Open) -> None:
-    place.beat(gpus=[{"index": 0, "name": "RTX"}, {"index": 1, "name": "RTX"}])
+    place.beat(age_s=-4, gpus=[{"index": 0, "name": "RTX"}, {"index": 1, "name": "RTX"}])
     place.add_run("support", Phase.RUNNING, gpus=(0,), progress=progress(420, eta_s=25 * 60))
     place.add_run("capitals", Phase.STARTING, gpus=(1,))
     place.add_run("poems", Phase.QUEUED, minutes_ago=3, position=1)
@@ -148,8 +148,8 @@ def test_waiting_runs_say_when_they_will_probably_start(place: Furnished, open_p
 def test_the_time_of_a_run_like_it_tells_when_the_next_one_starts(
     place: Furnished, open_page: Open
 ) -> None:
-    place.beat()
-    place.add_run("past", Phase.COMPLETED, minutes_ago=900, trained_s=0.0)
+    place.beat(age_s=-4)
+    place.add_run("past", Phase.COMPLETED, minutes_ago=900)
     place.add_run("now", Phase.RUNNING, minutes_ago=0.1, progress=progress(9, eta_s=3600))
     place.add_run("first", Phase.QUEUED, minutes_ago=3, position=1)
     place.add_run("second", Phase.QUEUED, minutes_ago=2, position=2)

@@ -2,11 +2,13 @@ import json
 import os
 import shutil
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.clock import now
 from core.run.phase import Phase
 from core.run.store import Store
 from streamlit_app import run_index
@@ -144,6 +146,28 @@ def test_a_new_run_and_one_that_is_gone_are_seen_at_once_beside_many_ended(
     new = place.add_run("new", Phase.QUEUED, minutes_ago=0)
     kept = [paths.run_id for paths in [new, *ended] if paths is not ended[2]]
     assert [run.run_id for run in index.runs()] == kept
+
+
+def test_at_a_glance_the_ended_runs_are_apart_and_the_last_to_end_comes_first(
+    place: Furnished,
+) -> None:
+    early = place.add_run("started late", Phase.COMPLETED, minutes_ago=1)
+    late = place.add_run("started early", Phase.FAILED, minutes_ago=5, ended_at=now())
+    moving = place.add_run("moving", Phase.RUNNING, minutes_ago=3)
+    place.change(early, ended_at=now() - timedelta(minutes=1))
+    index = RunIndex(Store(place.workspace))
+    assert glance(index) == ([moving.run_id], [late.run_id, early.run_id])
+    place.change(moving, phase=Phase.COMPLETED, ended_at=now() + timedelta(minutes=1))
+    assert glance(index) == ([], [moving.run_id, late.run_id, early.run_id])
+    place.change(late, phase=Phase.QUEUED)
+    assert glance(index) == ([late.run_id], [moving.run_id, early.run_id])
+    shutil.rmtree(moving.folder)
+    assert glance(index) == ([late.run_id], [early.run_id])
+
+
+def glance(index: RunIndex) -> tuple[list[str], list[str]]:
+    moving, ended = index.glance()
+    return [run.run_id for run in moving], [run.run_id for run in ended]
 
 
 def waiting(index: RunIndex) -> list[str]:
