@@ -94,7 +94,7 @@ export class Plot {
     const palette = () => view.palette
     return {
       width, height,
-      padding: [8, 10, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: view.axis === "clock", range: () => view.range },
