@@ -185,6 +185,16 @@ def stamp(path: Path) -> Stamp:
     return info.st_mtime_ns, info.st_size, info.st_ino
 
 
+def read_block(path: Path, offset: int, size_bytes: int) -> bytes:
+    """The bytes of a file from `offset` on; none when it is missing."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size_bytes)
+    except OSError:
+        return b""
+
+
 def read_tail(path: Path, size_bytes: int = 64 * 1024) -> str:
     """The last `size_bytes` of a text file, from the first whole line on; empty when missing."""
     try:

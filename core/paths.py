@@ -148,6 +148,10 @@ class Workspace:
         return self.configs / "settings.yaml"
 
     @property
+    def settings_example(self) -> Path:
+        return self.configs / "settings.example.yaml"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 

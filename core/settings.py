@@ -116,7 +116,7 @@ def parse_settings(text: str) -> Settings:
         return _settings(load_yaml(text) or {})
     except (SettingsError, SpecError) as error:
         # It is shown and logged, and what is wrong may be an address with a password.
-        raise SettingsError(hide_addresses(str(error))) from error
+        raise SettingsError(hide_addresses(str(error))) from None
 
 
 def _settings(data: Any) -> Settings:

@@ -78,7 +78,7 @@ def _change(path: Path, decide: Callable[[Settings], Values]) -> Settings:
         try:
             # What a link points to is replaced, not the link.
             path = path.resolve()
-            text = path.read_bytes().decode() if path.exists() else ""
+            text = _read(path)
             for key, value in decide(_understand(path, text)).items():
                 text = with_value(text, key, value)
             settings = parse_settings(text)
@@ -87,6 +87,13 @@ def _change(path: Path, decide: Callable[[Settings], Values]) -> Settings:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise SettingsError(f"{path} could not be changed: {reason}.") from error
     return settings
+
+
+def _read(path: Path) -> str:
+    """The settings as text; where there are none yet, the example with its comments."""
+    example = path.with_name("settings.example.yaml")
+    found = next((file for file in (path, example) if file.exists()), None)
+    return found.read_bytes().decode() if found else ""
 
 
 def _understand(path: Path, text: str) -> Settings:

@@ -12,7 +12,6 @@ import streamlit as st
 
 from core.clock import now
 from core.csv_text import Cell
-from core.files import Stamp, stamp
 from core.monitor import chart
 from core.monitor.chart import Look, Points
 from core.monitor.outcome import Outcome, outcome
@@ -22,11 +21,12 @@ from core.paths import RunPaths
 from core.run.phase import LIVE
 from core.run.status import elapsed_s
 from core.run.store import Run
-from core.spec.differences import read_parameters
+from core.spec.differences import flatten
 from streamlit_app import compare_chart, gpu_tracks, session
 from streamlit_app.compare_chart import AXES, METRICS, Axis, Line, Metric
 from streamlit_app.compare_facts import Compared
 from streamlit_app.display import phase_text
+from streamlit_app.run_config import started_config
 
 Version = tuple[int, int, bool]
 """How far the metrics of a run have been read; equal versions, equal curves."""
@@ -85,7 +85,7 @@ def compared(chosen: Chosen) -> Compared:
     """What is known of a run."""
     run, series = chosen.run, chosen.series
     status, kwh = run.status, gpu_tracks.kwh_of(run)
-    price = session.settings().price_per_kwh
+    price = session.usual_settings().price_per_kwh
     return Compared(
         run_id=run.run_id,
         name=status.name,
@@ -97,7 +97,7 @@ def compared(chosen: Chosen) -> Compared:
         kwh=kwh,
         cost=None if kwh is None or price is None else kwh * price,
         outcome=_outcome(run.paths.metrics, version(series), series),
-        parameters=_parameters(run.paths.spec, stamp(run.paths.spec)),
+        parameters=flatten(started_config(run)),
     )
 
 
@@ -195,8 +195,3 @@ def _figure(
 ) -> go.Figure | None:
     """The same figure for the same numbers: what did not change is not sent again."""
     return compare_chart.figure(_lines, metric, axis, is_log) if _lines else None
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _parameters(path: Path, changed: Stamp) -> dict[str, str]:
-    return read_parameters(path)

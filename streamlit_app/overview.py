@@ -9,11 +9,9 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
 
-from core.errors import SettingsError
 from core.run.phase import LIVE, Phase, Verb
 from core.run.status import elapsed_s
 from core.run.store import Rejected, Run
-from core.settings import Settings
 from streamlit_app import session
 from streamlit_app.display import ago_text, duration_text, loss_text
 from streamlit_app.forecast_words import round_soon, start_text
@@ -142,7 +140,7 @@ def _starts(
     seen = session.daemon()
     if seen is None:
         return {}
-    told = look_ahead(session.index(), ended, waiting, live, seen, _settings(), at)
+    told = look_ahead(session.index(), ended, waiting, live, seen, session.usual_settings(), at)
     names = {run.run_id: run.status.name for run in [*waiting, *live]}
     texts = {}
     for run_id, one in told.items():
@@ -153,13 +151,6 @@ def _starts(
             told_s[run_id] = soon
         texts[run_id] = start_text(one, soon, names)
     return texts
-
-
-def _settings() -> Settings:
-    try:
-        return session.settings()
-    except SettingsError:
-        return Settings()
 
 
 def _resting(run: Run) -> Resting:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ MAX_COMPLETED = 100
 MAX_ALIKE = 5
 """So many waiting runs, completed ones, and completed ones of a kind are looked at."""
 
+DAY_S = 86_400
 ENDING_S = 30.0
 """About as long takes a run that is told to pause or to cancel."""
 
@@ -55,7 +56,12 @@ class _Past:
     def __init__(self, index: RunIndex, ended: Iterable[Run]) -> None:
         self._index = index
         self._alike: dict[Summary, list[Run]] = {}
-        completed = (run for run in ended if run.status.phase is Phase.COMPLETED)
+        # What was imported was trained on another machine.
+        completed = (
+            run
+            for run in ended
+            if run.status.phase is Phase.COMPLETED and run.imported_from is None
+        )
         for run in islice(completed, MAX_COMPLETED):
             self._alike.setdefault(index.summary(run), []).append(run)
 
@@ -121,11 +127,17 @@ def _used_by_others(seen: Heartbeat, live: Iterable[Run], busy_mib: float) -> se
 
 
 def _within_hours(told: Forecast, settings: Settings, at: datetime) -> Forecast:
-    """No time is told that lies outside the hours at which may be trained."""
+    """No time is told that lies beyond the end of the hours at which may be trained.
+
+    What trains now is paused then, so that nothing is known of what comes after it.
+    """
     if told.starts_in_s is None or settings.training_hours is None:
         return told
-    start = (at + timedelta(seconds=told.starts_in_s)).astimezone().time()
-    return told if settings.training_hours.include(start) else Forecast()
+    local, hours = at.astimezone(), settings.training_hours
+    closes = datetime.combine(local.date(), hours.end, local.tzinfo)
+    closes_s = (closes - local).total_seconds() % DAY_S
+    is_open = hours.include(local.time())
+    return told if is_open and told.starts_in_s < closes_s else Forecast()
 
 
 @lru_cache(maxsize=1024)

@@ -7,5 +7,5 @@ from streamlit_app import gpu_tracks, session
 
 def text(run: Run) -> str:
     """`0.42 kWh · 0.13 EUR`, for the times it trained; empty when no GPU told its power."""
-    settings = session.settings()
+    settings = session.usual_settings()
     return energy_text(gpu_tracks.kwh_of(run), settings.price_per_kwh, settings.currency)

@@ -8,7 +8,7 @@ from core import gpu
 from core.clock import now
 from core.files import stamp
 from core.monitor.series import Series
-from core.monitor.trend import change
+from core.monitor.trend import WINDOW, change
 from core.run.phase import FINISHED, LIVE, MOVES, Phase
 from core.run.status import RunStatus, elapsed_s
 from core.run.store import Run
@@ -30,7 +30,7 @@ from streamlit_app.gpu_words import readings
 from streamlit_app.status_words import checkpoint_step, why_text
 
 LOST_LOSS = "The loss is no number any more (NaN or infinite). A lower learning rate often helps."
-TREND_OF = 2 * 50
+TREND_OF = 2 * WINDOW
 
 Tile = tuple[str, str, str]
 """A label, its value, and a note on it."""

@@ -2,13 +2,14 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.files import parse_json_lines, read_tail
 from core.monitor.resumes import Resumes
-from core.numbers import is_number
+from core.monitor.row import is_value
 from core.paths import RunPaths
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -82,7 +83,7 @@ def find_evals(block: bytes) -> list[dict[str, Any]]:
         start, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
         end = len(block) if end < 0 else end
         for row in parse_json_lines([block[start:end]]):
-            if is_number(row.get("eval_loss")):
+            if is_value(row.get("eval_loss")):
                 found.append({key: row.get(key) for key in ("step", "attempt", "eval_loss")})
         at = block.find(_EVAL, end)
     return found
@@ -104,8 +105,8 @@ def _newest(lines: list[str], key: str, resumes: Resumes) -> float | None:
     """The value in the last line that has one; only lines with the key are parsed."""
     word = f'"{key}"'
     rows = (row for line in reversed(lines) if word in line for row in parse_json_lines([line]))
-    values = (row.get(key) for row in rows if resumes.keeps(row))
-    return next((float(value) for value in values if is_number(value)), None)
+    values: Iterator[Any] = (row.get(key) for row in rows if resumes.keeps(row))
+    return next((float(value) for value in values if is_value(value)), None)
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

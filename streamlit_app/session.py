@@ -12,6 +12,7 @@ import streamlit as st
 
 from core import gpu
 from core.clock import now
+from core.errors import SettingsError
 from core.files import Stamp, stamp
 from core.heartbeat import Heartbeat, find_daemon, read_heartbeat
 from core.monitor.series import LOOK_S, Series
@@ -47,6 +48,14 @@ def settings() -> Settings:
     """How this machine is set up; read again when the file changes."""
     path = workspace().settings
     return _settings(path, stamp(path))
+
+
+def usual_settings() -> Settings:
+    """The settings; those that come with the code where there is a mistake in the file."""
+    try:
+        return settings()
+    except SettingsError:
+        return Settings()
 
 
 def index() -> RunIndex:

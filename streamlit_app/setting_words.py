@@ -111,9 +111,6 @@ GROUPS: dict[str, tuple[Told, ...]] = {
     ),
 }
 
-EDITED_HERE = ("notify", "notify_on", "price_per_kwh", "currency")
-"""What has a part of the page of its own."""
-
 
 def value_text(key: str, settings: Settings) -> str:
     """The value with its unit, as a person says it."""

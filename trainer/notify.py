@@ -71,7 +71,7 @@ def _answer(workspace: Workspace, path: Path) -> Answer:
 
 def send(request: Request, address: str) -> Answer:
     """Send the notice to the address, and tell how that went without telling the address."""
-    heard = _listen()
+    heard, service = _listen(), None
     try:
         problem = problem_with(address)
         service = None if problem else apprise.Apprise.instantiate(address)
@@ -85,7 +85,9 @@ def send(request: Request, address: str) -> Answer:
     if is_sent:
         return Answer(True, masked(address), "", request.title, now())
     reason = " ".join(scrub(words or NO_REASON, address).split())[:MAX_REASON]
-    return _not_sent(reason, masked(address), request.title)
+    # Where there are several receivers, some may have it already: it is not sent to them again.
+    has_several = service is not None and len(service) > 1
+    return _not_sent(reason, masked(address), request.title, is_final=has_several)
 
 
 def _listen() -> Heard:

@@ -59,6 +59,9 @@ class RunReporter(TrainerCallback):
         values = {ours: logged[key] for key, ours in METRIC_NAMES.items() if key in logged}
         if not values.get("gpu_memory_gib"):
             values.pop("gpu_memory_gib", None)
+        if "tokens_per_second" in values:
+            # Axolotl tells what each process does.
+            values["tokens_per_second"] *= args.world_size
         # The summary at the end of a training has neither.
         if "loss" in values or "eval_loss" in values:
             where = {"step": state.global_step, "total_steps": state.max_steps}

@@ -73,10 +73,6 @@ class Curve:
     def __len__(self) -> int:
         return len(self.values)
 
-    def add(self, row: int, value: float) -> None:
-        self.rows.append(row)
-        self.values.append(value)
-
     def cut(self, row: int) -> None:
         """Forget the values from a row on."""
         count = bisect_left(self.rows, row)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import file_size
+from core.files import file_size, read_block
 from core.monitor.resumes import FIRST, attempt_of
 from core.monitor.row import moment_s, parse_rows, position
 from core.paths import RunPaths
@@ -43,9 +43,7 @@ class Lines:
     def new(self) -> Iterator[dict[str, Any]]:
         """The new records; a line that is half written waits."""
         while self.offset < file_size(self.path):
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                data = file.read(BLOCK_BYTES)
+            data = read_block(self.path, self.offset, BLOCK_BYTES)
             end = data.rfind(b"\n") + 1
             if not end and len(data) < BLOCK_BYTES:
                 return
@@ -108,8 +106,9 @@ class Marks:
     def _begin(self, attempt: int, step: float, at_s: float) -> None:
         kept = [mark for mark in self.marks if mark.kind != CHECKPOINT or mark.step <= step]
         if len(kept) < len(self.marks):
-            self.generation += 1
+            # In this order: whoever reads meanwhile looks again.
             self.marks = kept
+            self.generation += 1
         kind, reason = self._reasons.get(attempt, (RETRY, ""))
         text = f"Attempt {attempt}: {reason}" if reason else f"Attempt {attempt}"
         self._add(Mark(kind, step, at_s, text))

@@ -33,9 +33,19 @@ def parse_rows(lines: list[bytes]) -> Iterator[dict[str, Any]]:
 def _parse_loosely(line: bytes) -> Any:
     """A line with NaN, which is no JSON though Python writes it; None for any other."""
     try:
-        return json.loads(line)
+        return json.loads(line, parse_int=_whole)
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(text: str) -> float:
+    """A number too long to be counted with is as large as can be."""
+    return int(text) if len(text) < 20 else float(text)
+
+
+def is_value(value: Any) -> bool:
+    """Whether it is a number that a curve can hold."""
+    return type(value) in (int, float) and -MAX_NUMBER < value < MAX_NUMBER
 
 
 def position(row: dict[str, Any], key: str, limit: float = MAX_STEP) -> float | None:

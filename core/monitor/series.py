@@ -5,16 +5,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import read_tail
+from core.files import read_block, read_tail
 from core.monitor.columns import Curve, Places, copied, extend, risen
 from core.monitor.resumes import Resumes, attempt_of
-from core.monitor.row import KEY, MAX_NUMBER, WHERE, moment_s, parse_rows, position
+from core.monitor.row import KEY, MAX_NUMBER, WHERE, is_value, moment_s, parse_rows, position
 from core.monitor.table import Table, tabulate
 from core.paths import RunPaths
 
@@ -78,8 +77,7 @@ class Series:
             self._find_resumes()
             while self._read_block() and time.monotonic() < until:
                 pass
-            if not self.is_complete and not self._ahead:
-                self._glance()
+            self._ahead = {} if self.is_complete else self._glance()
 
     @property
     def read_fraction(self) -> float:
@@ -313,22 +311,12 @@ class Series:
             return None
         return self.curves.setdefault(key, Curve())
 
-    def _glance(self) -> None:
+    def _glance(self) -> dict[str, float]:
         """The newest values, from the end of a file that is not read through yet."""
         lines = read_tail(self.path, 16 * 1024).encode().splitlines()
-        for row in parse_rows(lines):
-            self._ahead |= {
-                key: float(value)
-                for key, value in row.items()
-                if type(value) in (int, float) and abs(value) < MAX_NUMBER
-            }
-
-
-def read_block(path: Path, offset: int, size_bytes: int) -> bytes:
-    """The bytes of a file from `offset` on; none when it is missing."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size_bytes)
-    except OSError:
-        return b""
+        return {
+            key: float(value)
+            for row in parse_rows(lines)
+            for key, value in row.items()
+            if is_value(value)
+        }

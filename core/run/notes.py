@@ -1,6 +1,8 @@
 """What people wrote about a run: `notes.yaml`, a text and tags."""
 
+import os
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +59,18 @@ def load_notes(path: Path) -> Notes:
 
 
 def save_notes(path: Path, notes: Notes) -> None:
-    """Replace the notes. Raises OSError when the disk does not take them."""
+    """Replace the notes; what cannot be read is put aside. Raises OSError."""
+    if os.path.lexists(path) and not _is_readable(path):
+        path.rename(path.with_name(f".{path.name}.unreadable-{time.time_ns()}"))
     write_whole(path, dump_yaml({"text": notes.text, "tags": list(notes.tags)}))
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        load_yaml_mapping(read_untrusted(path, MAX_BYTES))
+    except (RecordError, SpecError):
+        return False
+    return True
 
 
 def _parse(record: dict[str, Any]) -> Notes:

@@ -1,23 +1,10 @@
 """The parameters of several runs side by side, by Axolotl's own key names."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from core.errors import RecordError, SpecError
-from core.files import read_untrusted
-from core.safe_yaml import MAX_BYTES, load_yaml_mapping
 
 Parameters = Mapping[str, str]
 """Texts by flat key: `learning_rate`, `datasets[0].path`, `run.gpus`."""
-
-
-def read_parameters(path: Path) -> dict[str, str]:
-    """The parameters in a `spec.yaml`; none when there is no such file or it cannot be read."""
-    try:
-        return flatten(load_yaml_mapping(read_untrusted(path, MAX_BYTES)))
-    except (OSError, RecordError, SpecError):
-        return {}
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:

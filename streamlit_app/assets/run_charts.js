@@ -12,12 +12,14 @@ const POLL_MS = 1000
 const SLOWEST_POLL_MS = 15_000
 const SETTLE_MS = 150
 const MAX_ADDED = 4000
+const LEFT_AFTER_MS = 2000
 const views = new WeakMap()
 
 export default function (root, data) {
   let view = views.get(root)
   if (!view || view.address !== data.address) {
     view?.stop()
+    view?.destroy()
     views.set(root, (view = new View(root, data)))
   }
   view.start(data)
@@ -62,6 +64,15 @@ class View {
     clearTimeout(this.timer)
     this.watcher.disconnect()
     document.removeEventListener("visibilitychange", this.onVisible)
+    // A page that is drawn anew starts again at once; one that was left does not come back.
+    setTimeout(() => { if (this.isStopped && !this.root.isConnected) this.destroy() }, LEFT_AFTER_MS)
+  }
+
+  /** uPlot keeps every plot in its lists until it is told to forget it. */
+  destroy() {
+    clearTimeout(this.looking)
+    clearTimeout(this.choosing)
+    for (const plot of this.plots.values()) plot.destroy()
   }
 
   get isLog() { return this.choices.isLog }
@@ -73,7 +84,7 @@ class View {
     const { axis, smoothing } = this.choices
     const query = new URLSearchParams({ axis, smoothing, ...params, ...(this.parts.more.open ? { more: 1 } : {}) })
     const reply = await fetch(`${this.address}?${query}`, { signal: AbortSignal.timeout(20_000) })
-    if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "")
+    if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "The app could not answer this; its log tells why.")
     return reply.json()
   }
 

@@ -47,12 +47,11 @@ export class Curves {
 
   appendReadings(list) {
     for (const [name, { kind, gpu, x, y }] of byName(list)) {
-      const known = this.readings.get(name)
-      if (!known) this.readings.set(name, { kind, gpu, x, y })
-      else {
-        known.x.push(...x)
-        known.y.push(...y)
-      }
+      const known = this.readings.get(name) ?? { kind, gpu, x: [], y: [] }
+      this.readings.set(name, known)
+      known.x.push(...x)
+      known.y.push(...y)
+      this.added = Math.max(this.added, known.x.length)
     }
   }
 

@@ -109,7 +109,8 @@ export function readChoices() {
 export function listenToChoices(parts, choices, onChange) {
   const keep = (name, value) => {
     choices[name] = value
-    try { localStorage.setItem(STORE, JSON.stringify(choices)) } catch { /* as above */ }
+    // Only this one: another may be other than what was chosen, for what this run does not tell.
+    try { localStorage.setItem(STORE, JSON.stringify({ ...readChoices(), [name]: value })) } catch { /* as above */ }
     onChange(name)
   }
   const tell = () => {

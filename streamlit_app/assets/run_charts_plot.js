@@ -15,7 +15,11 @@ export function loadLibrary() {
     const script = document.createElement("script")
     script.src = new URL(`./uplot/uPlot.min.js${new URL(import.meta.url).search}`, import.meta.url).href
     script.onload = () => resolve(window.uPlot)
-    script.onerror = reject
+    script.onerror = (event) => {
+      library = null // the next one who needs it tries again
+      script.remove()
+      reject(event)
+    }
     document.head.append(script)
   })
   return library

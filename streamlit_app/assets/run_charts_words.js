@@ -27,7 +27,7 @@ const OTHERS = { gpu_memory_gib: ["GPU memory, peak of the training", "GiB"] }
 
 /** The chart of a curve that this page knows nothing of but its name. */
 export function otherChart(key) {
-  const [title, unit] = OTHERS[key] ?? [key, ""]
+  const [title, unit] = Object.hasOwn(OTHERS, key) ? OTHERS[key] : [key, ""]
   return { key, title, unit, color: 5, isOther: true }
 }
 

@@ -50,7 +50,7 @@ class Head {
     this.isPolling = true
     try {
       const reply = await fetch(this.address, { signal: AbortSignal.timeout(20_000) })
-      if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "")
+      if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "The app could not answer this; its log tells why.")
       this.take(await reply.json())
     } catch (error) {
       this.failures += 1

@@ -76,10 +76,11 @@ class View {
   // What the app is asked for
 
   async ask(what, params = {}) {
+    if (this.isStopped) throw new Error("The page was left.")
     const query = new URLSearchParams(params)
     if (this.generation !== null) query.set("generation", this.generation)
     const reply = await fetch(`${this.address}/${what}?${query}`, { signal: AbortSignal.timeout(20_000) })
-    if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "")
+    if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "The app could not answer this; its log tells why.")
     const answer = await reply.json()
     if (answer.anew) throw new Anew()
     this.size = answer.size
@@ -101,6 +102,8 @@ class View {
         this.failures += 1
         this.reason = error.name === "Error" ? error.message : ""
         this.failedAt ??= Date.now()
+        clearTimeout(this.timer)
+        if (!this.isStopped) this.timer = setTimeout(() => this.poll(), POLL_MS)
       }
     }
     if (!this.failures) this.failedAt = null

@@ -23,7 +23,7 @@ NO_PARAMETERS = "No parameters of these runs are known."
 
 def show(runs: Sequence[Compared]) -> None:
     """Two tables with a column for each run, and both as one file."""
-    currency = session.settings().currency
+    currency = session.usual_settings().currency
     st.subheader("Results", anchor=False)
     _show_table("Results", "Result", runs, fact_rows(runs, currency))
     is_all = _show_heading()

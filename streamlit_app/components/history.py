@@ -1,7 +1,7 @@
 """What the GPUs, or the machine, did in the last hour, day or week."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import streamlit as st
 
@@ -74,7 +74,8 @@ def _show(readings: Sequence[Reading], window: timedelta, key: str) -> None:
         st.caption(EMPTY)
         return
     end_s = float(_minute())
-    offset = session.zone().utcoffset(datetime.fromtimestamp(end_s, UTC).replace(tzinfo=None))
+    # As of the end: before a change of the clocks the hours of a week are those after it.
+    offset = datetime.fromtimestamp(end_s, session.zone()).utcoffset()
     shift_s = offset.total_seconds() if offset else 0.0
     with st.grid(2, min_column_width=300, gap="medium"):
         for reading in readings:

@@ -10,7 +10,11 @@ function loadPlotly() {
     const script = document.createElement("script")
     script.src = "/assets/plotly.min.js"
     script.onload = () => resolve(window.Plotly)
-    script.onerror = reject
+    script.onerror = (event) => {
+      loading = null // the next one who needs it tries again
+      script.remove()
+      reject(event)
+    }
     document.head.appendChild(script)
   })
   return loading

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.run.phase import Phase
-from streamlit_app.display import method_text, phase_text
+from streamlit_app.display import method_text, phase_text, plain
 from streamlit_app.run_rows import ORDERS, Row, Wanted
 
 KINDS = ("phases", "base_models", "datasets", "methods", "tags")
@@ -30,7 +30,7 @@ def show(rows: Sequence[Row]) -> tuple[Wanted, str]:
         wanted = _show_more(rows, text or "")
     if told := _told(wanted):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f"Only {told}.", width="content")
+            st.caption(f"Only {plain(told)}.", width="content")
             st.button("Clear filters", on_click=clear, type="tertiary", icon=":material/close:")
     return wanted, order or next(iter(ORDERS))
 
@@ -80,7 +80,7 @@ def _choose(kind: str, options: list[Any]) -> list[Any]:
             LABELS[kind],
             options,
             selection_mode="multi",
-            format_func=shown,
+            format_func=lambda value: plain(shown(value)),
             key=key,
             persist_state="session",
         )

@@ -136,6 +136,6 @@ def _frame(rows: Sequence[Row]) -> pd.DataFrame:
     frame["tags"] = [list(row.tags) for row in rows]
     if not any(row.tags for row in rows):
         frame = frame.drop(columns="tags")
-    started = pd.to_datetime(frame["started_at"], utc=True)
+    started = pd.to_datetime(frame["started_at"], utc=True, errors="coerce")
     frame["started_at"] = started.dt.tz_convert(session.zone())
     return frame

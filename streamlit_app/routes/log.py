@@ -53,7 +53,7 @@ class MarksShelf:
         self._lock = Lock()
         self._marks: dict[RunPaths, tuple[Marks, Lock]] = {}
 
-    def look(self, run: RunPaths, log: LogFile) -> Answer:
+    def look(self, run: RunPaths) -> Answer:
         """What is known by now; one at a time reads on."""
         with self._lock:
             # Put at the end, so that the first is the one that nobody asked for the longest.
@@ -61,7 +61,8 @@ class MarksShelf:
             self._marks[run] = (marks, busy)
             if len(self._marks) > MAX_LOGS:
                 del self._marks[next(iter(self._marks))]
-        with busy:
+        # Who had to wait would come with a shorter log than the one before.
+        with busy, open_log(run.log) as log:
             marks.advance(log)
             attempts = [[one.number, one.start, one.first_error] for one in marks.attempts]
             return {"attempts": attempts, "marked": marks.scanned, "all": marks.is_done(log)}
@@ -88,7 +89,7 @@ def give_news(run: RunPaths, log: LogFile, query: Query) -> Answer:
         return {"anew": True}
     if log.size == seen:
         return {}
-    marks = _SHELF.look(run, log)
+    marks = _SHELF.look(run)
     if query.get("count"):
         lines, end = count_lines(log, start)
         return {"count": lines, "end": end, **marks}
@@ -107,7 +108,7 @@ def give_hits(run: RunPaths, log: LogFile, query: Query) -> Answer:
 
 def give_marks(run: RunPaths, log: LogFile, query: Query) -> Answer:
     """Where attempts begin and where each first went wrong, as far as is known."""
-    return _SHELF.look(run, log)
+    return _SHELF.look(run)
 
 
 def tell_window(window: Window) -> Answer:

@@ -15,13 +15,14 @@ from core.settings import NOTIFIABLE, Settings, load_settings
 from streamlit_app import notice_state
 from streamlit_app.components.notice_addresses import NONE_YET, names
 from streamlit_app.notice_words import DAEMON_DOWN, EVENT_WORDS, EXAMPLES, NO_ANSWER, Example
-from streamlit_app.setting_words import EDITED_HERE, GROUPS, value_text
+from streamlit_app.setting_words import GROUPS, value_text
 from tests.app.conftest import Open, check, everything, press
 from tests.app.furnished import Furnished
 
 ADDRESS = "json://user:hunter2@127.0.0.1:9/hush?token=s3cret"
 SECRETS = ("hunter2", "hush", "s3cret")
-SHIPPED = (CODE_ROOT / "configs" / "settings.yaml").read_text()
+EDITED_HERE = ("notify", "notify_on", "price_per_kwh", "currency")
+SHIPPED = (CODE_ROOT / "configs" / "settings.example.yaml").read_text()
 
 
 @pytest.fixture(autouse=True)

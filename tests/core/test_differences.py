@@ -1,10 +1,8 @@
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.spec.differences import all_keys, differing_keys, flatten, read_parameters
+from core.spec.differences import all_keys, differing_keys, flatten
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 values = st.recursive(
@@ -57,11 +55,3 @@ def test_whatever_stands_in_a_config_becomes_texts(config: dict[str, object]) ->
     found = flatten(config)
     assert all(isinstance(value, str) for value in found.values())
     assert differing_keys([found, dict(found)]) == []
-
-
-def test_a_spec_that_is_missing_or_broken_has_no_parameters(tmp_path: Path) -> None:
-    assert read_parameters(tmp_path / "spec.yaml") == {}
-    (tmp_path / "spec.yaml").write_text("a: [")
-    assert read_parameters(tmp_path / "spec.yaml") == {}
-    (tmp_path / "spec.yaml").write_text("learning_rate: 2e-4\n")
-    assert read_parameters(tmp_path / "spec.yaml") == {"learning_rate": "0.0002"}

@@ -20,11 +20,11 @@ from core.monitor.series import Series
 from core.paths import Workspace
 from core.run.importing import import_output as import_output_module
 from core.run.importing import json_object, output_folder
-from core.run.importing.found_config import from_log, from_model_card
+from core.run.importing.found_config import from_log, from_model_card, make_spec
 from core.run.importing.import_output import find_imported, find_owner, import_output
 from core.run.importing.json_object import read_object
 from core.run.importing.output_folder import Found, fit_name, look_into
-from core.run.importing.times import Span, find_span, make_clock
+from core.run.importing.times import Span, find_log_span, find_span, make_clock
 from core.run.importing.trainer_state import LOGGED, metric_row, summarise
 from core.run.phase import Phase
 from core.run.store import Run, Store
@@ -421,3 +421,23 @@ def test_what_an_ended_import_left_goes_with_the_next(store: Store, recorded: Pa
     os.utime(old, (time.time() - 90_000,) * 2)
     take_in(store, recorded)
     assert (old.exists(), fresh.exists()) == (False, True)
+
+
+def test_a_log_with_a_date_that_cannot_be_is_not_believed() -> None:
+    line = "[{},000] [INFO] a line\n"
+    believed = line.format("2026-01-01 00:00:00"), line.format("2026-01-01 01:00:00")
+    assert find_log_span(*believed) is not None
+    for begin, end in (("2026-01-01", "2300-01-01"), ("1980-01-01", "2026-01-01")):
+        assert (
+            find_log_span(line.format(f"{begin} 00:00:00"), line.format(f"{end} 00:00:00")) is None
+        )
+
+
+def test_a_path_into_a_home_that_is_nowhere_is_left_out(tmp_path: Path) -> None:
+    config = {"datasets": [{"path": "~nobody-of-that-name/x.jsonl"}], "lora_r": 8, "seed": "\ud800"}
+    text, left_out = make_spec(config, "taken", Settings(), tmp_path)
+    assert load_yaml_mapping(text) == {"run": {"name": "taken"}, "lora_r": 8}
+    assert [sentence.split(":")[0] for sentence in left_out] == [
+        "left out `datasets`",
+        "left out `seed`",
+    ]

@@ -37,3 +37,12 @@ def test_notes_that_cannot_be_read_are_empty(tmp_path: Path, text: str) -> None:
 def test_a_pipe_in_place_of_notes_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "notes.yaml")
     assert load_notes(tmp_path / "notes.yaml") == Notes()
+
+
+def test_notes_that_cannot_be_read_are_put_aside_and_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "notes.yaml"
+    path.write_text("text: lr: too high\n")
+    save_notes(path, Notes("Another try", ("best",)))
+    assert load_notes(path) == Notes("Another try", ("best",))
+    aside = next(tmp_path.glob(".notes.yaml.unreadable-*"))
+    assert aside.read_text() == "text: lr: too high\n"

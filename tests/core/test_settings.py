@@ -123,7 +123,7 @@ def test_without_a_file_or_with_an_empty_one_the_defaults_hold(tmp_path: Path) -
 
 
 def test_the_file_that_comes_with_the_program_names_every_setting_with_its_default() -> None:
-    path = CODE_ROOT / "configs" / "settings.yaml"
+    path = CODE_ROOT / "configs" / "settings.example.yaml"
     assert load_settings(path) == Settings()
     lines = path.read_text().splitlines()
     named = {line.split(":")[0] for line in lines if line and line[0] not in "# "}

@@ -21,7 +21,7 @@ from core.settings_file import (
     with_value,
 )
 
-SHIPPED = (CODE_ROOT / "configs" / "settings.yaml").read_text()
+SHIPPED = (CODE_ROOT / "configs" / "settings.example.yaml").read_text()
 ADDRESS = "json://user:hunter2@127.0.0.1:9/hush"
 
 LINES = {

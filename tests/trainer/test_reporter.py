@@ -103,3 +103,11 @@ def test_three_losses_in_a_row_that_are_no_numbers_end_the_training() -> None:
 
 def test_a_single_bad_batch_does_not() -> None:
     log_losses(float("nan"), float("inf"), 1.0, float("nan"), float("nan"), 2.0)
+
+
+def test_the_speed_is_that_of_all_ranks_together(reported: Reported) -> None:
+    logs = {"loss": 1.0, "tokens/train_per_sec_per_gpu": 1000.5}
+    two_ranks = SimpleNamespace(world_size=2)
+    reported.reporter.on_log(two_ranks, TrainerState(global_step=1), CONTROL, logs)
+    (row,) = parse_json_lines(reported.paths.metrics.read_text().splitlines())
+    assert row["tokens_per_second"] == 2001.0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SpecError
+from core.notice.address import hide_addresses
 from core.safe_yaml import dump_yaml, load_yaml_mapping
 from core.secret import SECRET
 from core.settings import Settings
@@ -142,20 +143,25 @@ def make_spec(
         if problem is None:
             kept[key] = value
         else:
-            left_out.append(f"left out `{key}`: {problem}")
+            left_out.append(f"left out `{key}`: {hide_addresses(problem)}")
     return dump_yaml({"run": {"name": name}, **kept}), left_out
 
 
 def _problems(key: str, value: Any, settings: Settings, root: Path) -> Iterator[str]:
     try:
         text = dump_yaml({key: value})
+        # Half a character pair, which JSON can hold, is no text that a page can show.
+        json.dumps(value, ensure_ascii=False, default=str).encode()
         load_yaml_mapping(text)
     except (SpecError, ValueError, RecursionError) as error:
         yield f"it cannot be kept in a spec ({error})"
         return
     if key in SHOWN_AS_TOLD and not SECRET.search(text):
         return
-    yield from find_safety_problems({key: value}, root, settings)
+    try:
+        yield from find_safety_problems({key: value}, root, settings)
+    except (OSError, RuntimeError, ValueError) as error:
+        yield f"a path in it cannot be looked at ({error})"
 
 
 def _readable(config: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -248,4 +249,5 @@ def _is_own(path: Path) -> bool:
 
 
 def _saved_s(path: Path) -> float:
-    return max(0.0, path.stat().st_mtime)
+    # A time to come would be news once more when it is there.
+    return min(max(0.0, path.stat().st_mtime), time.time())

@@ -1,9 +1,10 @@
 """When the steps of a training were made, told from the few moments that its files know."""
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 from core.clock import from_unix
 
 _STAMP = re.compile(r"^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\]", re.MULTILINE)
+
+
+OLDEST_S = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ def find_log_span(head: str, tail: str) -> Span | None:
         began_s, ended_s = _moment_s(*first.groups()), _moment_s(*last[-1])
     except (ValueError, OverflowError, OSError):
         return None
-    return Span(began_s, ended_s) if began_s < ended_s else None
+    is_believable = OLDEST_S <= began_s < ended_s <= time.time() + DAY_S
+    return Span(began_s, ended_s) if is_believable else None
 
 
 def _moment_s(second: str, milliseconds: str) -> float:

@@ -175,3 +175,9 @@ def test_a_damaged_journal_cuts_nothing(series: Series) -> None:
         file.write(b'\xff"plan"\n{"entry": "plan", "attempt": "x", "step": 1}\n')
         file.write(b'{"entry": "plan", "attempt": 2, "step": "1"}\n["plan"]\n{"entry": "plan"')
     assert len(losses(series)) == 3
+
+
+def test_numbers_too_large_for_a_curve_are_left_out_of_long_files_too(series: Series) -> None:
+    rows = [{"step": step, "loss": 1.0} for step in range(1, 60)]
+    append(series.path, *rows, {"step": 60, "loss": 10**400}, {"step": 61, "loss": 0.5})
+    assert losses(series)[-1] == (61, 0.5)
