@@ -39,7 +39,16 @@ def app(
             wait_for(lambda: answers(f"{address}/_stcore/health"))
             yield address
         finally:
-            process.terminate()
+            end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End the server; one that still waits for a browser to say goodbye is not waited for."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 @contextmanager
