@@ -34,10 +34,11 @@ def test_an_unexpected_error_is_told_without_its_traceback(
 def test_a_page_that_fails_leaves_the_navigation(
     place: Furnished, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("streamlit_app.session.runs", fail)
+    monkeypatch.setattr("streamlit_app.run_index.RunIndex.glance", fail)
     for name in ("dashboard", "runs", "sandbox"):
         page = open_page(name, fails=True)
         assert page.error[0].value.startswith("Something went wrong")

@@ -188,8 +188,6 @@ def cost_of_looks(
 
 def test_the_marks_of_no_more_than_some_logs_are_kept(run: RunPaths) -> None:
     shelf = MarksShelf()
-    run.log.write_text("Error: x\n")
-    with log_file.open_log(run.log) as log:
-        for number in range(MAX_LOGS + 10):
-            shelf.look(RunPaths(run.folder.with_name(str(number))), log)
+    for number in range(MAX_LOGS + 10):
+        shelf.look(RunPaths(run.folder.with_name(str(number))))
     assert len(shelf._marks) == MAX_LOGS

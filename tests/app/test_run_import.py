@@ -14,7 +14,7 @@ from core.run.store import Store
 from core.settings import Settings
 from streamlit_app.components import model_choice
 from streamlit_app.components.run_summary import facts
-from tests.app.conftest import Open, check, everything
+from tests.app.conftest import Open, check, everything, head
 from tests.app.furnished import Furnished
 from tests.output_folders import copy_recorded, losses, save_state
 
@@ -130,8 +130,9 @@ def test_an_imported_run_is_shown_like_any_other(
     row = open_page("runs").dataframe[0].value.iloc[0]
     assert (row["name"], row["base_model"], row["method"]) == ("capitals", "starter", "LoRA")
     assert (row["steps"], round(row["loss"], 4), row["took"]) == (12, 4.8018, "7 s")
-    shown = everything(open_page("run", run=run.run_id))
-    assert f"Imported from {folder}" in shown
+    page = open_page("run", run=run.run_id)
+    assert f"Imported from {folder}" in head(page)["why"]
+    shown = everything(page)
     assert "Retry" not in shown and "Resume" not in shown
 
 

@@ -212,4 +212,4 @@ def test_an_audit_is_answered_or_refused(workspace: Workspace, tmp_path: Path) -
 def test_the_daemon_runs_all_kinds_of_errands(workspace: Workspace) -> None:
     supervisor = Supervisor(workspace, Settings(), {}, obtain=lambda start: pytest.fail("no run"))
     words = {errands.word for errands in supervisor.errands.values()}
-    assert words == {"check", "audit", "fetch", "import"}
+    assert words == {"check", "audit", "fetch", "import", "notice"}
