@@ -1,5 +1,6 @@
 """A workspace begins with the configs that come with the code."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,9 @@ def furnish(workspace: Workspace) -> None:
     if not workspace.configs.exists() and source.is_dir():
         _copy(source, workspace)
     if not workspace.settings.exists() and workspace.settings_example.is_file():
-        write_whole(workspace.settings, workspace.settings_example.read_text())
+        # Where nobody may write, the defaults hold, which are what the example says.
+        with contextlib.suppress(OSError):
+            write_whole(workspace.settings, workspace.settings_example.read_text())
 
 
 def _copy(source: Path, workspace: Workspace) -> None:
