@@ -68,11 +68,12 @@ hidden_paths() {
 
 needed_paths() {
   printf '%s\n' "$code_root" "$workspace" "$(realpath .venv)"
-  as "$owner" env PYTHONPATH="$code_root" LLM_TRAINER_WORKSPACE="$workspace" "$python" -P -c '
+  # Opened here: what the services have written into it, the owner need not be able to read.
+  { cat "$workspace/configs/settings.yaml" 2>/dev/null || true; } |
+    as "$owner" env PYTHONPATH="$code_root" "$python" -P -c '
 import sys
-from core.paths import find_workspace
-from core.settings import load_settings
-print(sys.base_prefix, *load_settings(find_workspace().settings).allowed_folders, sep="\n")'
+from core.settings import parse_settings
+print(sys.base_prefix, *parse_settings(sys.stdin.read()).allowed_folders, sep="\n")'
 }
 
 # The setting with each path that is read from standard input, if there is one.

@@ -1,5 +1,6 @@
 """Notes and tags of a run: written, saved, and never lost to another tab."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,14 @@ def test_a_third_tab_is_asked_about_as_well(run: RunPaths) -> None:
     assert load_notes(run.notes).text == "mine"
 
 
-def test_a_disk_that_takes_nothing_is_told_and_the_text_stays(run: RunPaths) -> None:
+def test_a_disk_that_takes_nothing_is_told_and_the_text_stays(
+    run: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_nothing(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     page = write(open_notes(run), "precious")
-    run.notes.mkdir()
+    monkeypatch.setattr("streamlit_app.components.run_notes.save_notes", take_nothing)
     page = press(page, "Save")
     assert "could not be saved" in page.error[0].value
     assert page.text_area[0].value == "precious"

@@ -79,7 +79,7 @@ def test_runs_are_found_by_tag_notes_and_loss_and_sorted(place: Furnished, open_
     assert names(page) == ["poems", "emails"]
     page.multiselect[0].set_value(["best"]).run()
     assert names(page) == ["poems"]
-    assert "Only best; a loss of at most 0.8." in everything(page)
+    assert r"Only best\; a loss of at most 0\.8." in everything(page)
 
 
 def test_filters_are_there_when_they_can_choose_something(
