@@ -1,7 +1,6 @@
 """The app, or another server of pages, in a process of its own for as long as it is measured."""
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from bench.waiting import wait_for
 from core.paths import CODE_ROOT, Workspace
+from trainer.keeper import find_free_port
 
 APP = ("-m", "streamlit", "run", "streamlit_app/asgi.py", "--server.port", "{port}")
 
@@ -36,7 +36,7 @@ def serving(
     arguments: Sequence[str], environment: dict[str, str], health: str = ""
 ) -> Iterator[Server]:
     """A Python program that serves pages on `{port}`; ended afterwards."""
-    port = free_port()
+    port = find_free_port()
     command = [sys.executable, *(part.format(port=port) for part in arguments)]
     with (
         Path(os.devnull).open("wb") as nowhere,
@@ -50,14 +50,6 @@ def serving(
             yield Server(address, process.pid)
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def answers(url: str) -> bool:

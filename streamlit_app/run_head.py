@@ -23,11 +23,10 @@ from streamlit_app.display import (
     loss_text,
     phase_text,
     sentence,
-    stage_text,
     steps_text,
 )
 from streamlit_app.gpu_words import readings
-from streamlit_app.status_words import checkpoint_step, why_text
+from streamlit_app.status_words import checkpoint_step, progress_text, why_text
 
 LOST_LOSS = "The loss is no number any more (NaN or infinite). A lower learning rate often helps."
 TREND_OF = 2 * WINDOW
@@ -96,12 +95,7 @@ def _bar(status: RunStatus) -> dict[str, Any] | None:
     progress = status.progress
     if status.phase in FINISHED or not (status.phase in LIVE or progress.total_steps):
         return None
-    is_at_work = status.phase in (Phase.STARTING, Phase.RUNNING, Phase.PAUSING)
-    parts = [stage_text(status.stage)] if is_at_work and status.stage else []
-    parts.append(steps_text(progress))
-    if progress.total_steps:
-        parts.append(f"{progress.fraction:.0%}")
-    return {"fraction": round(progress.fraction, 4), "text": sentence(" · ".join(parts))}
+    return {"fraction": round(progress.fraction, 4), "text": progress_text(status)}
 
 
 def _tiles(status: RunStatus, curves: Series) -> list[Tile]:

@@ -1,10 +1,11 @@
 """What a run's status says, in sentences. Pure: values in, texts out."""
 
 import re
+from collections.abc import Callable
 
 from core.run.phase import Phase
 from core.run.status import RunStatus
-from streamlit_app.display import gpus_text, sentence
+from streamlit_app.display import gpus_text, sentence, stage_text, steps_text
 
 CHECKPOINT = re.compile(r"checkpoint-([0-9]{1,12})")
 
@@ -59,6 +60,19 @@ def failed_at_text(status: RunStatus) -> str:
     step = status.failure.step if status.failure else None
     where = "before the training began" if step is None else f"at {step_text(step, status)}"
     return with_attempt(where, status)
+
+
+def progress_text(status: RunStatus, fit: Callable[[str], str] = str) -> str:
+    """`Training · 420 of 1,000 steps · 42%`.
+
+    A stage of a newer version may be any text: `fit` makes it one for where it is shown.
+    """
+    is_at_work = status.phase in (Phase.STARTING, Phase.RUNNING, Phase.PAUSING)
+    parts = [fit(stage_text(status.stage))] if is_at_work and status.stage else []
+    parts.append(steps_text(status.progress))
+    if status.progress.total_steps:
+        parts.append(f"{status.progress.fraction:.0%}")
+    return sentence(" · ".join(parts))
 
 
 def attempts_text(status: RunStatus) -> str:

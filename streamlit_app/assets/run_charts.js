@@ -4,8 +4,9 @@
 // Scripts of one version belong together; the address of this one tells which it is.
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
 const [{ SMALL, PERPLEXITY, otherChart, clockTime }, { Curves }, { Plot, dashOf, loadLibrary, readPalette },
-  { Cell, build, listenToChoices, make, readChoices }] = await Promise.all(
-  ["./run_charts_words.js", "./run_charts_curves.js", "./run_charts_plot.js", "./run_charts_frame.js"].map(load),
+  { Cell, build, listenToChoices, readChoices }, { make }] = await Promise.all(
+  ["./run_charts_words.js", "./run_charts_curves.js", "./run_charts_plot.js", "./run_charts_frame.js",
+    "./elements.js"].map(load),
 )
 
 const POLL_MS = 1000

@@ -1,19 +1,12 @@
 // What stands around the charts of a run: choices, buttons, and a cell for each chart.
 
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
+const { make } = await load("./elements.js")
 const { AXES } = await load("./run_charts_words.js")
 
 const SMOOTHINGS = [0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999]
 const STORE = "run charts"
 const DEFAULTS = { axis: "step", smoothing: 0.9, isLog: false }
-
-export function make(tag, properties = {}, ...children) {
-  const { data, ...rest } = properties
-  const element = Object.assign(document.createElement(tag), rest)
-  for (const [name, value] of Object.entries(data ?? {})) element.setAttribute(name, value)
-  element.append(...children)
-  return element
-}
 
 const button = (text, title) =>
   make("button", { type: "button", textContent: text, title, data: { "aria-label": title } })

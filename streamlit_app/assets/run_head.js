@@ -1,6 +1,10 @@
 // The head of a run's page: it asks the app each second how the run is doing, and tells the page when
 // more than the head has changed. The browser's tab shows how far the run is.
 
+// Scripts of one version belong together; the address of this one tells which it is.
+const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
+const { make } = await load("./elements.js")
+
 const POLL_MS = 1000
 const SLOWEST_POLL_MS = 10_000
 const APP_TITLE = document.title
@@ -106,12 +110,6 @@ function build(root) {
     state, parts.lost, parts.stale, parts.bar, parts.warning, parts.tiles, parts.lines,
   )
   return parts
-}
-
-function make(kind, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(kind), properties)
-  element.append(...children)
-  return element
 }
 
 /** Only what is another text is written: a screen reader tells what changes. */

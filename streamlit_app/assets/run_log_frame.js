@@ -1,12 +1,7 @@
 // What stands around the lines of a log: its tools, the pane, and what is told below it.
 
-function make(tag, properties = {}, ...children) {
-  const { data, ...rest } = properties
-  const element = Object.assign(document.createElement(tag), rest)
-  for (const [name, value] of Object.entries(data ?? {})) element.setAttribute(name, value)
-  element.append(...children)
-  return element
-}
+const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
+const { make } = await load("./elements.js")
 
 const button = (text, title, className = "") =>
   make("button", { type: "button", textContent: text, title, className })

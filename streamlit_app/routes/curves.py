@@ -28,10 +28,10 @@ from core.monitor.marks import CHECKPOINT, Mark
 from core.monitor.readings import Reading
 from core.monitor.shelf import SHELF, Watched
 from core.monitor.smooth import MAX_SMOOTHING
-from core.paths import RunPaths, find_workspace
+from core.paths import RunPaths
 from core.run.phase import LIVE
-from core.run.store import Run, Store
-from streamlit_app import gpu_tracks
+from core.run.store import Run
+from streamlit_app import gpu_tracks, session
 from streamlit_app.routes import run_folder
 
 PATH = "/api/runs/{run_id}/curves"
@@ -67,7 +67,7 @@ def find_answer(paths: RunPaths, query: Query) -> Answer:
         raise BadQuestionError(f"smoothing is a number from 0 to {MAX_SMOOTHING}.")
     watched = SHELF.get(paths)
     watched.refresh()
-    run = Store(find_workspace()).find_run(paths.run_id)
+    run = session.store().find_run(paths.run_id)
     if "begin" in query or "end" in query:
         begin, end = read_number(query, "begin"), read_number(query, "end")
         return give_window(watched, run, wanted, begin, end) | {"generation": watched.generation}

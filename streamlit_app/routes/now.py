@@ -6,10 +6,11 @@ from functools import lru_cache
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from streamlit_app import run_head, session
+from streamlit_app.routes import run_folder
 
 PATH = "/api/runs/{run_id}/now"
 SHARED_S = 0.25
@@ -19,8 +20,7 @@ def look(run_id: str) -> Response:
     """What the head says of the run."""
     body = _tell(run_id, int(time.monotonic() / SHARED_S))
     if body is None:
-        reason = "There is no such run. Its folder may have been removed."
-        return JSONResponse({"reason": reason}, 404)
+        return run_folder.missing()
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

@@ -8,18 +8,14 @@ from core.notice.request import TEST_TITLE, find_answer
 from streamlit_app import notice_state
 from tests.app.conftest import Open, check, everything, press
 from tests.app.furnished import Furnished
-from tests.daemon.test_notices import Listener
+from tests.listening import Listener, listening
 from tests.supervision import make_workspace, supervising, tick_until
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    listener = Listener()
-    listener.thread.start()
-    yield listener
-    listener.server.shutdown()
-    listener.thread.join()
-    listener.server.server_close()
+    with listening() as listener:
+        yield listener
 
 
 def test_a_test_from_the_page_arrives_and_one_that_cannot_says_why(

@@ -3,11 +3,9 @@
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from core.run.store import Store
 from daemon.fresh_settings import FreshSettings
 from daemon.notices import OLDEST_TEST_S, RETRY_AFTER_S, Notices
 from tests.clock import Clock
+from tests.listening import Listener, listening
 from tests.supervision import phase, spec_text, supervising, the_run, tick_until
 from tests.waiting import wait_until
 
@@ -42,38 +41,10 @@ out.write_text(json.dumps({{"is_sent": {sent}, "to": "x", "reason": "no luck",
 ADDRESS = "json://user:hunter2@127.0.0.1:9/hush"
 
 
-class Listener:
-    """A server to which notices can be sent."""
-
-    def __init__(self) -> None:
-        self.got: list[dict] = []
-        got = self.got
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever)
-
-    @property
-    def address(self) -> str:
-        return f"json://user:hunter2@127.0.0.1:{self.server.server_port}/hush"
-
-
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    listener = Listener()
-    listener.thread.start()
-    yield listener
-    listener.server.shutdown()
-    listener.thread.join()
-    listener.server.server_close()
+    with listening() as listener:
+        yield listener
 
 
 def want(workspace: Workspace, *addresses: str, on: tuple[str, ...] = ()) -> None:
