@@ -22,14 +22,16 @@ LOSSES = "new_losses"
 WANTED_GPUS = "new_wanted_gpus"
 TURN_END_OF = "new_turn_end_of"
 TEMPLATE_OF = "new_template_of"
-MODE = "new_mode"
+VERSIONS = "new_versions"
+MODE = "mode"
 FORM, YAML = "Form", "YAML"
 """How a new run is written."""
 
 
 def key(name: str) -> str:
     """Where a field's value lies in the session, and the key of its widget."""
-    return f"{PREFIX}{name}"
+    version = st.session_state.get(VERSIONS, {}).get(name)
+    return f"{PREFIX}{name}~{version}" if version else f"{PREFIX}{name}"
 
 
 def get(name: str) -> Any:
@@ -38,13 +40,24 @@ def get(name: str) -> Any:
 
 
 def put(name: str, value: Any) -> None:
-    """Set a field; only before its widget is drawn, or in a callback."""
-    st.session_state[key(name)] = value
+    """Set a field; only before its widget is drawn, or in a callback.
+
+    Its widget becomes another one. The old one's value may still be on its way from the browser,
+    sent along by a part that looks for news, and Streamlit would take that for the newer value.
+    """
+    state = st.session_state
+    before = key(name)
+    if before in state and (type(state[before]), state[before]) == (type(value), value):
+        return
+    state.pop(before, None)
+    versions = state.get(VERSIONS, {})
+    state[VERSIONS] = {**versions, name: versions.get(name, 0) + 1}
+    state[key(name)] = value
 
 
 def turn_to_form() -> None:
     """Show the fields, not the text; only before New run is drawn, or in a callback."""
-    st.session_state[MODE] = FORM
+    put(MODE, FORM)
 
 
 def default_draft(models: Mapping[str, ModelEntry]) -> Draft:
@@ -58,6 +71,8 @@ def prepare(models: Mapping[str, ModelEntry]) -> None:
     """Give every field its default that has no value yet."""
     draft = default_draft(models)
     st.session_state.setdefault(WANTED_GPUS, draft.gpus)
+    for name, value in (("from", FROM_DEFAULTS), ("yaml", ""), (MODE, FORM)):
+        st.session_state.setdefault(key(name), value)
     for field in fields(Draft):
         st.session_state.setdefault(key(field.name), getattr(draft, field.name))
 
@@ -85,7 +100,7 @@ def fill_from(config: Mapping[str, Any], text: str, name: str = "") -> None:
 def _remember(losses: list[str], text: str) -> None:
     """Keep what the form has no field for, and the text that holds it."""
     st.session_state[LOSSES] = losses
-    st.session_state["new_yaml"] = text
+    put("yaml", text)
     st.session_state["new_yaml_given"] = ""
 
 

@@ -34,7 +34,7 @@ def choices() -> dict[str, str]:
     """What a run can start from, and how it is called."""
     presets = {f"preset:{name}": name for name in list_presets(session.workspace())}
     runs = {f"run:{run.run_id}": f"Run {run.run_id}" for run in session.runs()[:LATEST_RUNS]}
-    chosen = st.session_state.get("new_from") or ""
+    chosen = draft_state.get("from") or ""
     if chosen.startswith("run:"):
         runs.setdefault(chosen, f"Run {chosen.removeprefix('run:')}")
     return {draft_state.FROM_DEFAULTS: "Defaults", **presets, **runs}
@@ -45,13 +45,13 @@ def follow_link() -> None:
     run_id = st.query_params.get("from")
     if run_id:
         del st.query_params["from"]
-        st.session_state["new_from"] = f"run:{run_id}"
+        draft_state.put("from", f"run:{run_id}")
         start_from()
 
 
 def start_from() -> None:
     """Fill the form from what was chosen; the YAML follows the form."""
-    st.session_state["new_trouble"] = draft_state.start_from(st.session_state["new_from"] or "")
+    st.session_state["new_trouble"] = draft_state.start_from(draft_state.get("from") or "")
     draft_state.turn_to_form()
 
 
@@ -85,7 +85,7 @@ def show_head() -> None:
         st.selectbox(
             "Start from",
             list(names),
-            key="new_from",
+            key=draft_state.key("from"),
             format_func=lambda name: names.get(name, name),
             on_change=start_from,
             help="A preset or an earlier run; every value can be changed afterwards.",
@@ -94,7 +94,7 @@ def show_head() -> None:
         st.segmented_control(
             "Write it as",
             [draft_state.FORM, draft_state.YAML],
-            key=draft_state.MODE,
+            key=draft_state.key(draft_state.MODE),
             required=True,
             on_change=carry_over,
             help="As YAML, every key of Axolotl can be used, and a whole config pasted in.",
@@ -103,27 +103,27 @@ def show_head() -> None:
     if st.session_state.get("new_trouble"):
         st.warning(plain(st.session_state["new_trouble"]))
     losses = st.session_state.get(draft_state.LOSSES)
-    if losses and st.session_state[draft_state.MODE] == draft_state.FORM:
+    if losses and draft_state.get(draft_state.MODE) == draft_state.FORM:
         lost = ", ".join(f"`{name}`" for name in losses)
         st.warning(marked(f"The form has no field for: {lost}; use the YAML view to keep them."))
 
 
 def carry_over() -> None:
     """Put the form's spec into the text when that is opened, unless the text was edited."""
-    state = st.session_state
-    if state.get("new_yaml", "") == state.get("new_yaml_given", ""):
+    if draft_state.get("yaml") == st.session_state.get("new_yaml_given", ""):
         copy_form()
 
 
 def copy_form() -> None:
     """Put the form's spec into the text."""
     text = st.session_state.get("new_text", "")
-    st.session_state["new_yaml"] = st.session_state["new_yaml_given"] = text
+    draft_state.put("yaml", text)
+    st.session_state["new_yaml_given"] = text
 
 
 def fill_form() -> None:
     """Put what the YAML says into the form, as far as it has fields for it."""
-    text = st.session_state["new_yaml"]
+    text = draft_state.get("yaml")
     try:
         draft_state.fill_from(load_yaml_mapping(text), text)
     except SpecError as error:
@@ -220,13 +220,13 @@ def show_yaml() -> None:
         show_head()
         st.text_area(
             "The spec: an Axolotl config, with an optional `run:` block",
-            key="new_yaml",
+            key=draft_state.key("yaml"),
             height=560,
             persist_state="session",
         )
         st.caption("Checked when you leave the field, or press Ctrl+Enter.")
     with result:
-        text = st.session_state.get("new_yaml") or ""
+        text = draft_state.get("yaml") or ""
         spec, _ = start_panel.check(text)
         verdict = audit_line.show_spec(spec) if spec else None
         show_warnings(verdict)
@@ -245,9 +245,8 @@ if waiting is not None:
 else:
     models = draft_state.catalogue()
     draft_state.prepare(models)
-    st.session_state.setdefault(draft_state.MODE, draft_state.FORM)
     follow_link()
-    if st.session_state[draft_state.MODE] == draft_state.YAML:
+    if draft_state.get(draft_state.MODE) == draft_state.YAML:
         show_yaml()
     else:
         show_form(models)

@@ -55,6 +55,12 @@ def press(page: AppTest, label: str) -> AppTest:
     return check(next(button for button in page.button if button.label == label).click().run())
 
 
+def field_key(page: AppTest, name: str) -> str:
+    """The key of a field of New run as it stands now; it changes when the app sets the field."""
+    versions = page.session_state.get("new_versions", {})
+    return f"new_{name}~{versions[name]}" if name in versions else f"new_{name}"
+
+
 def everything(app: AppTest) -> str:
     """Every text in the page."""
     kinds = ("title", "subheader", "markdown", "caption", "text", "code", "warning", "error")

@@ -11,7 +11,7 @@ from core.dataset.trash import list_trash
 from core.paths import Workspace
 from streamlit_app.components import dataset_rows
 from tests import adding
-from tests.app.conftest import Open, check, press
+from tests.app.conftest import Open, check, field_key, press
 from tests.app.furnished import Furnished
 
 QA = b"question,answer\n" + b"".join(b"What is %d?,It is %d.\n" % (n, n) for n in range(30))
@@ -262,7 +262,7 @@ def test_training_on_a_dataset_opens_the_form_with_it(
     page = choose(open_page("datasets"), 1)
     press(page, "Train on it")
 
-    assert page.selectbox(key="new_dataset").value == "b-second"
+    assert page.selectbox(key=field_key(page, "dataset")).value == "b-second"
 
 
 def test_training_on_a_dataset_opens_the_form_though_yaml_was_open(
@@ -271,12 +271,12 @@ def test_training_on_a_dataset_opens_the_form_though_yaml_was_open(
     add(workspace, "a-first")
     add(workspace, "b-second", QA + b"one,more\n")
     page = open_page("new_run")
-    page.segmented_control(key="new_mode").set_value("YAML").run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
     page.switch_page("views/datasets.py")
     page.query_params["dataset"] = "b-second"
     press(check(page.run()), "Train on it")
 
-    assert page.selectbox(key="new_dataset").value == "b-second"
+    assert page.selectbox(key=field_key(page, "dataset")).value == "b-second"
 
 
 def test_a_click_means_the_dataset_that_was_shown_when_another_has_come_since(

@@ -23,7 +23,7 @@ from tests.app.auditing import (
     asked,
     config_in,
 )
-from tests.app.conftest import Open, check, everything, press
+from tests.app.conftest import Open, check, everything, field_key, press
 from tests.app.furnished import Furnished
 
 
@@ -146,8 +146,8 @@ def test_numbers_of_the_form_that_cannot_be_are_said_instead(
     workspace: Workspace, open_page: Open, field: str, value: float
 ) -> None:
     page = open_page("new_run")
-    page.session_state[f"new_{field}"] = value
-    page.session_state["new_sequence_len"] = 0
+    page.session_state[field_key(page, field)] = value
+    page.session_state[field_key(page, "sequence_len")] = 0
     page.switch_page("views/datasets.py")
     page.query_params["dataset"], page.query_params["tab"] = "facts", "learned"
     check(page.run())
@@ -190,15 +190,15 @@ def test_a_plan_takes_over_what_was_chosen(workspace: Workspace, open_page: Open
     press(page, "Plan a run like this")
 
     assert page.title[0].value == "New run"
-    assert page.number_input(key="new_sequence_len").value == 1536
-    assert page.selectbox(key="new_dataset").value == "facts"
+    assert page.number_input(key=field_key(page, "sequence_len")).value == 1536
+    assert page.selectbox(key=field_key(page, "dataset")).value == "facts"
 
 
 def test_a_plan_is_shown_as_a_form_though_the_last_one_was_written_as_yaml(
     workspace: Workspace, open_page: Open
 ) -> None:
     page = open_page("new_run")
-    page.segmented_control(key="new_mode").set_value("YAML").run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
     for request in asked(workspace):
         request.unlink()
     page.switch_page("views/datasets.py")
@@ -209,7 +209,7 @@ def test_a_plan_is_shown_as_a_form_though_the_last_one_was_written_as_yaml(
     page.number_input(key="learned_length").set_value(1536).run()
     press(page, "Plan a run like this")
 
-    assert page.number_input(key="new_sequence_len").value == 1536
+    assert page.number_input(key=field_key(page, "sequence_len")).value == 1536
 
 
 def test_a_plan_for_rows_without_a_template_leaves_it_to_be_found(
@@ -223,7 +223,7 @@ def test_a_plan_for_rows_without_a_template_leaves_it_to_be_found(
     press(page, "Plan a run like this")
 
     assert page.title[0].value == "New run"
-    assert page.session_state["new_chat_template"] == "alpaca"
+    assert page.session_state[field_key(page, "chat_template")] == "alpaca"
 
 
 def test_plain_text_is_counted_in_pieces(workspace: Workspace, open_page: Open) -> None:

@@ -16,7 +16,7 @@ from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
 from daemon.records import reject as put_aside
 from streamlit_app.draft_state import FROM_DEFAULTS
-from tests.app.conftest import Open, check, press
+from tests.app.conftest import Open, check, field_key, press
 from tests.app.furnished import Furnished
 
 ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
@@ -87,8 +87,8 @@ def take(workspace: Workspace, name: str, run_id: str) -> None:
 
 def test_the_preview_is_what_is_dropped(workspace: Workspace, open_page: Open) -> None:
     page = open_page("new_run")
-    page.text_input(key="new_name").set_value("first").run()
-    page.number_input(key="new_num_epochs").set_value(7.0).run()
+    page.text_input(key=field_key(page, "name")).set_value("first").run()
+    page.number_input(key=field_key(page, "num_epochs")).set_value(7.0).run()
     shown = page.code[-1].value
     page.button(key="new-start").click().run()
 
@@ -102,7 +102,7 @@ def test_a_run_that_nobody_named_is_called_after_its_dataset_and_method(
     workspace: Workspace, open_page: Open
 ) -> None:
     page = open_page("new_run")
-    page.segmented_control(key="new_method").set_value("qlora").run()
+    page.segmented_control(key=field_key(page, "method")).set_value("qlora").run()
 
     assert spec_of(page)["run"] == {"name": "facts-qlora", "gpus": 0}
 
@@ -111,22 +111,22 @@ def test_the_learning_rate_follows_the_method_until_it_is_changed(
     workspace: Workspace, open_page: Open
 ) -> None:
     page = open_page("new_run")
-    page.segmented_control(key="new_method").set_value("full").run()
+    page.segmented_control(key=field_key(page, "method")).set_value("full").run()
     assert spec_of(page)["learning_rate"] == 2e-5
-    page.number_input(key="new_learning_rate").set_value(3e-4).run()
-    page.segmented_control(key="new_method").set_value("lora").run()
+    page.number_input(key=field_key(page, "learning_rate")).set_value(3e-4).run()
+    page.segmented_control(key=field_key(page, "method")).set_value("lora").run()
     assert spec_of(page)["learning_rate"] == 3e-4
 
 
 def test_only_gpus_that_the_daemon_sees_are_offered(workspace: Workspace, open_page: Open) -> None:
     page = open_page("new_run")
-    assert page.selectbox(key="new_gpus").options == ["CPU"]
+    assert page.selectbox(key=field_key(page, "gpus")).options == ["CPU"]
     assert any("no GPU" in caption.value for caption in page.caption)
 
     beat(workspace, gpus=2)
     page = open_page("new_run")
-    assert page.selectbox(key="new_gpus").options == ["CPU", "1 GPU", "2 GPUs"]
-    page.selectbox(key="new_gpus").set_value(2).run()
+    assert page.selectbox(key=field_key(page, "gpus")).options == ["CPU", "1 GPU", "2 GPUs"]
+    page.selectbox(key=field_key(page, "gpus")).set_value(2).run()
     assert spec_of(page)["run"] == {"name": "facts-lora", "gpus": 2}
 
 
@@ -134,10 +134,10 @@ def test_a_preset_fills_the_form_and_keeps_keys_without_a_field(
     workspace: Workspace, open_page: Open
 ) -> None:
     page = open_page("new_run")
-    page.selectbox(key="new_from").set_value("preset:tuned").run()
+    page.selectbox(key=field_key(page, "from")).set_value("preset:tuned").run()
 
-    assert page.number_input(key="new_num_epochs").value == 9
-    assert page.text_input(key="new_name").value == "tuned"
+    assert page.number_input(key=field_key(page, "num_epochs")).value == 9
+    assert page.text_input(key=field_key(page, "name")).value == "tuned"
     assert spec_of(page)["weight_decay"] == 0.25
     assert "adapter" not in spec_of(page)
 
@@ -146,27 +146,40 @@ def test_an_earlier_run_fills_the_form(workspace: Workspace, open_page: Open) ->
     (workspace.queue / "old.yaml").write_text(PRESET.replace("num_epochs: 9", "num_epochs: 4"))
     take(workspace, "old", "20260101-000000-old")
     page = open_page("new_run")
-    page.selectbox(key="new_from").set_value("run:20260101-000000-old").run()
+    page.selectbox(key=field_key(page, "from")).set_value("run:20260101-000000-old").run()
 
-    assert page.number_input(key="new_num_epochs").value == 4
+    assert page.number_input(key=field_key(page, "num_epochs")).value == 4
+
+
+def test_what_the_browser_said_before_it_saw_the_preset_is_no_edit(
+    workspace: Workspace, open_page: Open
+) -> None:
+    page = open_page("new_run")
+    page.selectbox(key=field_key(page, "from")).set_value("preset:tuned")
+    chosen = page._tree.get_widget_states()
+    page.run()
+    # A part that looks for news sends every value along, and the page may not have arrived yet.
+    page._run(chosen)
+
+    assert page.number_input(key=field_key(page, "num_epochs")).value == 9
 
 
 def test_a_broken_preset_is_told_of(workspace: Workspace, open_page: Open) -> None:
     (workspace.presets / "broken.yaml").write_text("a: [")
     page = check(open_page("new_run"))
-    page.selectbox(key="new_from").set_value("preset:broken").run()
+    page.selectbox(key=field_key(page, "from")).set_value("preset:broken").run()
 
     assert any("broken" in warning.value for warning in page.warning)
 
 
 def test_values_survive_a_look_at_another_page(workspace: Workspace, open_page: Open) -> None:
     page = open_page("new_run")
-    page.number_input(key="new_lora_r").set_value(48).run()
-    page.selectbox(key="new_base_model").set_value("org/big").run()
+    page.number_input(key=field_key(page, "lora_r")).set_value(48).run()
+    page.selectbox(key=field_key(page, "base_model")).set_value("org/big").run()
     page.switch_page("views/datasets.py").run()
     check(page.switch_page("views/new_run.py").run())
 
-    assert page.number_input(key="new_lora_r").value == 48
+    assert page.number_input(key=field_key(page, "lora_r")).value == 48
     assert spec_of(page)["lora_r"] == 48
     assert spec_of(page)["base_model"] == "org/big"
 
@@ -175,15 +188,17 @@ def test_any_axolotl_yaml_can_be_started_and_a_mistake_is_said_first(
     workspace: Workspace, open_page: Open
 ) -> None:
     page = open_page("new_run")
-    page.segmented_control(key="new_mode").set_value("YAML").run()
-    given = page.text_area(key="new_yaml").value
-    page.text_area(key="new_yaml").set_value(given.replace("lora_r:", "lora_rr:")).run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
+    given = page.text_area(key=field_key(page, "yaml")).value
+    page.text_area(key=field_key(page, "yaml")).set_value(
+        given.replace("lora_r:", "lora_rr:")
+    ).run()
 
     assert "Cannot start" in errors_of(page)
     assert "`lora_rr`" in errors_of(page)
     assert page.button(key="new-start").disabled
 
-    page.text_area(key="new_yaml").set_value(given + "weight_decay: 0.5\n").run()
+    page.text_area(key=field_key(page, "yaml")).set_value(given + "weight_decay: 0.5\n").run()
     assert not page.error
     page.button(key="new-start").click().run()
     (dropped,) = Store(workspace).dropped()
@@ -194,22 +209,22 @@ def test_edits_of_the_yaml_survive_a_look_at_the_form(
     workspace: Workspace, open_page: Open
 ) -> None:
     page = open_page("new_run")
-    page.segmented_control(key="new_mode").set_value("YAML").run()
-    edited = page.text_area(key="new_yaml").value + "weight_decay: 0.5\n"
-    page.text_area(key="new_yaml").set_value(edited).run()
-    page.segmented_control(key="new_mode").set_value("Form").run()
-    page.segmented_control(key="new_mode").set_value("YAML").run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
+    edited = page.text_area(key=field_key(page, "yaml")).value + "weight_decay: 0.5\n"
+    page.text_area(key=field_key(page, "yaml")).set_value(edited).run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("Form").run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
 
-    assert page.text_area(key="new_yaml").value == edited
+    assert page.text_area(key=field_key(page, "yaml")).value == edited
 
 
 def test_the_yaml_can_be_put_into_the_form(workspace: Workspace, open_page: Open) -> None:
     page = open_page("new_run")
-    page.segmented_control(key="new_mode").set_value("YAML").run()
-    page.text_area(key="new_yaml").set_value(PRESET).run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
+    page.text_area(key=field_key(page, "yaml")).set_value(PRESET).run()
     press(page, "Put this into the form")
 
-    assert page.number_input(key="new_num_epochs").value == 9
+    assert page.number_input(key=field_key(page, "num_epochs")).value == 9
     assert spec_of(page)["weight_decay"] == 0.25
 
 
@@ -257,7 +272,7 @@ def test_a_model_without_chat_template_gets_one_that_needs_no_new_tokens(
     page = open_page("new_run")
     assert spec_of(page)["chat_template"] == "alpaca"
 
-    page.selectbox(key="new_base_model").set_value("org/big").run()
+    page.selectbox(key=field_key(page, "base_model")).set_value("org/big").run()
     assert spec_of(page)["chat_template"] == "tokenizer_default"
 
 
@@ -278,7 +293,7 @@ def test_a_model_that_is_not_there_cannot_be_started(workspace: Workspace, open_
     gone = PRESET.replace("./models/starter", "./models/gone")
     (workspace.presets / "gone.yaml").write_text(gone)
     page = open_page("new_run")
-    page.selectbox(key="new_from").set_value("preset:gone").run()
+    page.selectbox(key=field_key(page, "from")).set_value("preset:gone").run()
 
     assert "there is no folder" in errors_of(page)
     assert page.button(key="new-start").disabled
@@ -315,7 +330,7 @@ def test_why_a_spec_was_rejected_is_shown_with_a_way_back(
 
     assert "`lora_r` is odd" in errors_of(page)
     page.button(key="new-back").click().run()
-    assert page.number_input(key="new_lora_r").value == 16
+    assert page.number_input(key=field_key(page, "lora_r")).value == 16
 
 
 def test_without_the_daemon_a_run_waits_and_the_page_says_so(
@@ -365,12 +380,12 @@ def test_no_other_dataset_is_taken_for_one_that_is_gone(
     gone = PRESET.replace("uploads/facts", "uploads/gone")
     (workspace.presets / "gone.yaml").write_text(gone)
     page = open_page("new_run")
-    page.selectbox(key="new_from").set_value("preset:gone").run()
+    page.selectbox(key=field_key(page, "from")).set_value("preset:gone").run()
 
-    assert check(page).selectbox(key="new_dataset").value is None
+    assert check(page).selectbox(key=field_key(page, "dataset")).value is None
     assert "choose a dataset" in errors_of(page)
     assert page.button(key="new-start").disabled
-    page.selectbox(key="new_dataset").set_value("facts").run()
+    page.selectbox(key=field_key(page, "dataset")).set_value("facts").run()
     assert not check(page).button(key="new-start").disabled
 
 
@@ -381,13 +396,13 @@ def test_what_the_form_would_lose_is_said_and_stays_in_the_yaml(
     rich = PRESET.replace("datasets: [", second) + "gradient_checkpointing: offload\n"
     (workspace.presets / "rich.yaml").write_text(rich)
     page = open_page("new_run")
-    page.selectbox(key="new_from").set_value("preset:rich").run()
+    page.selectbox(key=field_key(page, "from")).set_value("preset:rich").run()
 
     (warning,) = [one.value for one in check(page).warning if "no field" in one.value]
     assert "`datasets`" in warning and "`gradient_checkpointing`" in warning
-    page.segmented_control(key="new_mode").set_value("YAML").run()
-    assert page.text_area(key="new_yaml").value == rich
-    page.selectbox(key="new_from").set_value("preset:tuned").run()
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
+    assert page.text_area(key=field_key(page, "yaml")).value == rich
+    page.selectbox(key=field_key(page, "from")).set_value("preset:tuned").run()
     assert not check(page).warning
 
 
@@ -407,7 +422,7 @@ def test_a_number_that_cannot_train_is_told_and_cannot_start(
     workspace: Workspace, open_page: Open, field: str, value: float, told: str
 ) -> None:
     page = open_page("new_run")
-    page.number_input(key=f"new_{field}").set_value(value).run()
+    page.number_input(key=field_key(page, field)).set_value(value).run()
 
     assert told in errors_of(check(page)).replace("\\", "")
     assert page.button(key="new-start").disabled
@@ -419,12 +434,12 @@ def test_the_end_of_a_turn_follows_the_model(workspace: Workspace, open_page: Op
     page = open_page("new_run")
     assert spec_of(page)["eot_tokens"] == ["<|im_end|>"]
 
-    page.selectbox(key="new_base_model").set_value("org/big").run()
+    page.selectbox(key=field_key(page, "base_model")).set_value("org/big").run()
     # Nothing is known of it yet, then that it ends turns with its eos token.
     assert "eot_tokens" not in spec_of(page)
     answer(workspace, "org/big", turn_end="</s>", **known)
     assert "eot_tokens" not in spec_of(check(page.run()))
-    page.selectbox(key="new_base_model").set_value("./models/starter").run()
+    page.selectbox(key=field_key(page, "base_model")).set_value("./models/starter").run()
     assert spec_of(page)["eot_tokens"] == ["<|im_end|>"]
 
 
@@ -447,13 +462,13 @@ def test_a_large_model_gets_a_small_batch_until_it_is_changed(
         2,
         4,
     )
-    page.selectbox(key="new_base_model").set_value("org/big").run()
+    page.selectbox(key=field_key(page, "base_model")).set_value("org/big").run()
     assert (spec_of(page)["micro_batch_size"], spec_of(page)["gradient_accumulation_steps"]) == (
         1,
         8,
     )
-    page.number_input(key="new_micro_batch_size").set_value(3).run()
-    page.selectbox(key="new_base_model").set_value("./models/starter").run()
+    page.number_input(key=field_key(page, "micro_batch_size")).set_value(3).run()
+    page.selectbox(key=field_key(page, "base_model")).set_value("./models/starter").run()
     assert spec_of(page)["micro_batch_size"] == 3
 
 
@@ -466,7 +481,7 @@ def test_a_card_that_is_seen_later_is_used_unless_the_cpu_was_chosen(
     check(page.run())
     assert spec_of(page)["run"]["gpus"] == 1
 
-    page.selectbox(key="new_gpus").set_value(0).run()
+    page.selectbox(key=field_key(page, "gpus")).set_value(0).run()
     check(page.run())
     assert spec_of(page)["run"]["gpus"] == 0
 
@@ -480,7 +495,7 @@ def test_a_link_from_a_run_starts_from_that_run(workspace: Workspace, open_page:
     paths.spec.write_text(spec)
     save_json(paths.status, to_record(RunStatus(paths.run_id, "before", now(), now())))
     page = open_page("new_run", **{"from": paths.run_id})
-    assert page.number_input(key="new_num_epochs").value == 7
+    assert page.number_input(key=field_key(page, "num_epochs")).value == 7
     assert "from" not in page.query_params
 
 
@@ -488,8 +503,8 @@ def test_the_defaults_name_a_model_that_is_here(workspace: Workspace, open_page:
     (workspace.models / "starter" / "config.json").unlink()
     page = open_page("new_run")
     fresh = spec_of(page)
-    page.selectbox(key="new_from").set_value("preset:tuned").run()
-    page.selectbox(key="new_from").set_value(FROM_DEFAULTS).run()
+    page.selectbox(key=field_key(page, "from")).set_value("preset:tuned").run()
+    page.selectbox(key=field_key(page, "from")).set_value(FROM_DEFAULTS).run()
     assert fresh["base_model"] == "org/big"
     assert spec_of(page) == fresh
 
@@ -499,8 +514,8 @@ def test_the_yaml_of_the_defaults_holds_nothing_of_an_earlier_preset(
 ) -> None:
     (workspace.presets / "rich.yaml").write_text(PRESET + "gradient_checkpointing: offload\n")
     page = open_page("new_run")
-    page.selectbox(key="new_from").set_value("preset:rich").run()
-    page.selectbox(key="new_from").set_value(FROM_DEFAULTS).run()
+    page.selectbox(key=field_key(page, "from")).set_value("preset:rich").run()
+    page.selectbox(key=field_key(page, "from")).set_value(FROM_DEFAULTS).run()
     spec = page.code[-1].value
-    check(page.segmented_control(key="new_mode").set_value("YAML").run())
-    assert page.text_area(key="new_yaml").value == spec + "\n"
+    check(page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run())
+    assert page.text_area(key=field_key(page, "yaml")).value == spec + "\n"

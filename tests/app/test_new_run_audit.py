@@ -11,7 +11,7 @@ from core.safe_yaml import load_yaml_mapping
 from streamlit_app import audit_asking
 from tests import adding
 from tests.app.auditing import AUDIT, CATALOGUE, LETHAL, QA, answer_audit, answer_check, asked
-from tests.app.conftest import Open, check, everything
+from tests.app.conftest import Open, check, everything, field_key
 from tests.app.furnished import Furnished
 
 PAIR = json.dumps({"prompt": "Say hello", "chosen": "Hello!", "rejected": "What?"}).encode()
@@ -134,9 +134,9 @@ def test_the_link_to_the_tokens_asks_about_this_very_draft(
     page = open_page("datasets", dataset="facts", tab="learned")
     for request in asked(workspace):
         request.unlink()
-    page.session_state["new_chat_template"] = "phi_35"
+    page.session_state[field_key(page, "chat_template")] = "phi_35"
     page.switch_page("views/new_run.py").run()
-    page.number_input(key="new_sequence_len").set_value(2048).run()
+    page.number_input(key=field_key(page, "sequence_len")).set_value(2048).run()
     answer_audit(workspace, AUDIT)
     check(page.run())
     page.switch_page("views/datasets.py")
@@ -154,7 +154,7 @@ def test_the_way_in_which_pairs_are_learned_goes_along(
 ) -> None:
     adding.add(workspace, "pairs.jsonl", PAIR)
     page = open_page("new_run")
-    page.segmented_control(key="new_rl").set_value("orpo").run()
+    page.segmented_control(key=field_key(page, "rl")).set_value("orpo").run()
     for request in asked(workspace)[:-1]:
         request.unlink()
     answer_audit(workspace, AUDIT)
@@ -174,7 +174,7 @@ def test_an_older_answer_is_not_taken_for_another_draft(
     answer_audit(workspace, LETHAL)
     check(page.run())
     assert page.button(key="new-start").disabled
-    page.selectbox(key="new_chat_template").set_value("chatml").run()
+    page.selectbox(key=field_key(page, "chat_template")).set_value("chatml").run()
 
     assert not page.button(key="new-start").disabled
     assert len(asked(workspace)) == 1
@@ -189,11 +189,11 @@ def test_a_spec_that_is_written_by_hand_is_looked_at_too(
     for name in ("config.json", "model.safetensors"):
         (folder / name).touch()
     page = open_page("new_run")
-    page.segmented_control(key="new_mode").set_value("YAML").run()
-    text = page.text_area(key="new_yaml").value.replace("org/small", "./models/mine")
+    page.segmented_control(key=field_key(page, "mode")).set_value("YAML").run()
+    text = page.text_area(key=field_key(page, "yaml")).value.replace("org/small", "./models/mine")
     for request in asked(workspace):
         request.unlink()
-    page.text_area(key="new_yaml").set_value(text).run()
+    page.text_area(key=field_key(page, "yaml")).set_value(text).run()
     answer_audit(workspace, LETHAL)
     check(page.run())
 
@@ -205,7 +205,7 @@ def test_pairs_are_learned_from_as_is_chosen(workspace: Workspace, open_page: Op
     adding.add(workspace, "pairs.jsonl", PAIR)
     page = open_page("new_run")
     assert spec_of(page)["rl"] == "dpo"
-    page.segmented_control(key="new_rl").set_value("orpo").run()
+    page.segmented_control(key=field_key(page, "rl")).set_value("orpo").run()
     check(page)
 
     spec = spec_of(page)
@@ -219,16 +219,16 @@ def test_labelled_answers_are_learned_from_with_kto(workspace: Workspace, open_p
 
     assert spec_of(page)["rl"] == "kto"
     assert "KTO" in everything(page)
-    assert not [one for one in page.segmented_control if one.key == "new_rl"]
+    assert not [one for one in page.segmented_control if one.key == field_key(page, "rl")]
 
 
 def test_another_dataset_forgets_the_method(workspace: Workspace, open_page: Open) -> None:
     adding.add(workspace, "facts.csv", QA)
     adding.add(workspace, "pairs.jsonl", PAIR)
     page = open_page("new_run")
-    page.selectbox(key="new_dataset").set_value("pairs").run()
-    page.segmented_control(key="new_rl").set_value("orpo").run()
-    page.selectbox(key="new_dataset").set_value("facts").run()
+    page.selectbox(key=field_key(page, "dataset")).set_value("pairs").run()
+    page.segmented_control(key=field_key(page, "rl")).set_value("orpo").run()
+    page.selectbox(key=field_key(page, "dataset")).set_value("facts").run()
     check(page)
 
     assert "rl" not in spec_of(page)
