@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from streamlit_app import guard, session
+from streamlit_app import guard, live_part, news, session
 from streamlit_app.components import daemon_banner, run_toasts
+from streamlit_app.routes.news import PATH as NEWS
 
 # A file of our own: icons by name are fetched from the web for the browser's tab.
 ICON = Path(__file__).with_name("icon.svg")
@@ -73,12 +74,16 @@ page = st.navigation(
 )
 
 
-@st.fragment(run_every=2)
+@st.fragment
 @guard.shown()
 def show_news() -> None:
-    """What must be seen wherever one is; one part for all of it, since each costs a message."""
+    """What must be seen wherever one is; drawn anew whenever the browser hears that it changed."""
+    revision = news.revision()
     daemon_banner.show()
     run_toasts.show()
+    live_part.show(
+        "news_watch", {"address": NEWS, "revision": revision}, key="news", on_moved=True
+    )
 
 
 with guard.shown():

@@ -10,7 +10,7 @@ import streamlit as st
 
 from streamlit_app import assets, guard, upload_route
 from streamlit_app.components import live_plot
-from streamlit_app.routes import curves, log, now
+from streamlit_app.routes import curves, log, news, now
 
 app = st.App(
     Path(__file__).resolve().with_name("app.py"),
@@ -20,6 +20,7 @@ app = st.App(
         *curves.ROUTES,
         *log.ROUTES,
         *now.ROUTES,
+        *news.ROUTES,
         assets.ROUTE,
     ],
     on_script_error=guard.show_error,
