@@ -81,9 +81,7 @@ def show_news() -> None:
     revision = news.revision()
     daemon_banner.show()
     run_toasts.show()
-    live_part.show(
-        "news_watch", {"address": NEWS, "revision": revision}, key="news", on_moved=True
-    )
+    live_part.show("news_watch", {"address": NEWS, "revision": revision}, key="news", on_moved=True)
 
 
 with guard.shown():

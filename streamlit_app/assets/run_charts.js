@@ -97,7 +97,6 @@ class View {
     this.isPolling = true
     this.isAskedAgain = false
     try {
-      await loadLibrary()
       await this.lookForNews()
       Object.assign(this, { failures: 0, reason: "", failedAt: null, seenAt: Date.now() })
     } catch (error) {
@@ -120,7 +119,7 @@ class View {
     const isDue = this.isReading && this.read >= 2 * this.wholeRead
     const isFull = this.curves.added > MAX_ADDED
     const known = this.known && !isDue && !isFull ? this.known : {}
-    const answer = await this.ask(known)
+    const [answer] = await Promise.all([this.ask(known), loadLibrary()])
     if (turn !== this.turn) return
     this.take(answer)
   }

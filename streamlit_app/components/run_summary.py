@@ -1,5 +1,8 @@
 """What a run was asked to do, and how long it took."""
 
+from html import escape
+from pathlib import Path
+
 import streamlit as st
 
 from core.run.store import Run
@@ -12,25 +15,29 @@ from streamlit_app.display import (
     method_text,
     model_text,
     moment_text,
-    plain,
     sentence,
 )
 from streamlit_app.run_config import started_config
 
+_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+
 
 def show(run: Run) -> None:
     """A short list: base model, dataset, method, parameters, where, when, how long."""
-    st.table(
-        {name: plain(text) for name, text in facts(run).items() if text},
-        border="horizontal",
-    )
+    # Not st.table: the scripts that draw it hold up the charts beside it.
+    rows = "".join(_row(name, text) for name, text in facts(run).items() if text)
+    st.html(f'<style>{_STYLE}</style><dl class="run-summary">{rows}</dl>')
+
+
+def _row(name: str, text: str) -> str:
+    return f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>"
 
 
 def facts(run: Run) -> dict[str, str]:
     """The facts in words, in the order in which they are shown."""
     summary, status = session.index().summary(run), run.status
     return {
-        "Base\N{NO-BREAK SPACE}model": model_text(summary.base_model) or UNKNOWN,
+        "Base model": model_text(summary.base_model) or UNKNOWN,
         "Dataset": ", ".join(map(dataset_text, summary.datasets)) or UNKNOWN,
         "Method": method_text(summary.method),
         "Parameters": ", ".join(hyperparameter_texts(started_config(run))),

@@ -67,6 +67,12 @@ def everything(app: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 
+def summary(page: AppTest) -> str:
+    """What a run's page says the run was asked to do, in HTML."""
+    bodies = [part.proto.body for part in page.get("html")]
+    return next(body for body in bodies if "run-summary" in body)
+
+
 def head(page: AppTest) -> dict[str, Any]:
     """What the head of a run's page was drawn with."""
     sent = [json.loads(part.proto.json) for part in page.get("bidi_component")]

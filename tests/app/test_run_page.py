@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from core.run.phase import Phase, Verb
 from core.run.preview import Preview, save_previews
 from core.run.store import Store
-from tests.app.conftest import Open, everything, head, press
+from tests.app.conftest import Open, everything, head, press, summary
 from tests.app.furnished import Furnished, chat_row, progress
 
 
@@ -120,7 +120,7 @@ def test_the_start_is_kept_when_the_curves_have_taken_its_place(
     place.metrics(paths, 2.5, 0.8)
     page = open_page("run", run=paths.run_id)
     assert not bars(page)
-    assert r"after its turn\, warm" in page.table[0].value.to_string()
+    assert "after its turn, warm" in summary(page)
     page.session_state["details"] = ":material/timer: Start"
     assert "First step" in bars(page.run())
     assert "Warm" in everything(page)
@@ -276,3 +276,9 @@ def bars(page: AppTest) -> str:
     """The chart of the start; empty where there is none."""
     bodies = [part.proto.body for part in page.get("html")]
     return next((body for body in bodies if "start-timeline" in body), "")
+
+
+def test_what_the_summary_tells_is_shown_as_it_is(place: Furnished, open_page: Open) -> None:
+    paths = place.add_run("poems", Phase.COMPLETED)
+    paths.spec.write_text("base_model: ./models/<img src=x onerror=alert(1)>\n")
+    assert "&lt;img src=x" in summary(open_page("run", run=paths.run_id))

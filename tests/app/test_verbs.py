@@ -9,7 +9,7 @@ from core.run.failure import Failure, FailureKind
 from core.run.phase import Phase, Verb
 from core.run.store import Store
 from core.safe_yaml import load_yaml_mapping
-from tests.app.conftest import Open, everything, head, press
+from tests.app.conftest import Open, everything, head, press, summary
 from tests.app.furnished import SPEC, Furnished, progress
 
 KILLED = Failure(FailureKind.KILLED, "The training was killed.", "Try again.", ("Killed",), 57)
@@ -114,8 +114,8 @@ def test_a_batch_of_one_is_not_halved(place: Furnished, open_page: Open) -> None
 def test_a_halved_batch_is_what_the_page_tells(place: Furnished, open_page: Open) -> None:
     paths = place.add_run("poems", Phase.RUNNING, shrinks=2)
     batch(paths, 8, 2)
-    facts = open_page("run", run=paths.run_id).table[0].value
-    assert "batch 2 \N{MULTIPLICATION SIGN} 8" in str(facts)
+    page = open_page("run", run=paths.run_id)
+    assert "batch 2 \N{MULTIPLICATION SIGN} 8" in summary(page)
 
 
 def test_a_failure_tells_what_happened_what_to_try_and_the_lines_of_its_log(
