@@ -13,7 +13,8 @@ from bench.waiting import wait_for
 from core.paths import CODE_ROOT, Workspace
 from trainer.keeper import find_free_port
 
-APP = ("-m", "streamlit", "run", "streamlit_app/asgi.py", "--server.port", "{port}")
+APP = "streamlit_app/asgi.py"
+EMPTY_PAGE = "bench/empty_page.py"
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,10 @@ class Server:
 
 
 @contextmanager
-def serving_app(workspace: Workspace) -> Iterator[Server]:
-    """The app on this workspace."""
-    with serving(APP, workspace.environment(), "_stcore/health") as server:
+def serving_app(workspace: Workspace, script: str = APP) -> Iterator[Server]:
+    """The app on this workspace, or another script of Streamlit."""
+    command = ("-m", "streamlit", "run", script, "--server.port", "{port}")
+    with serving(command, workspace.environment(), "_stcore/health") as server:
         yield server
 
 

@@ -10,17 +10,15 @@ import streamlit as st
 
 from streamlit_app import assets, guard, upload_route
 from streamlit_app.components import live_plot
-from streamlit_app.routes import curves, log, news, now
+from streamlit_app.routes import log, together
 
 app = st.App(
     Path(__file__).resolve().with_name("app.py"),
     routes=[
         live_plot.ROUTE,
         *upload_route.ROUTES,
-        *curves.ROUTES,
         *log.ROUTES,
-        *now.ROUTES,
-        *news.ROUTES,
+        *together.ROUTES,
         assets.ROUTE,
     ],
     on_script_error=guard.show_error,

@@ -1,17 +1,20 @@
-"""The GPUs over time, read once for all sessions."""
+"""The GPUs over time, read once for all sessions.
 
+Asked for each second by all who watch: Streamlit's caches would take longer than the answer.
+"""
+
+from dataclasses import replace
 from datetime import datetime, timedelta
-
-import streamlit as st
+from functools import lru_cache
 
 from core.clock import now
 from core.files import Stamp, parse_json_lines, read_complete_lines, stamp
 from core.monitor.energy import Span, energy_kwh, trained_spans
 from core.monitor.gpu_track import GpuTrack
 from core.monitor.machine_track import MachineTrack
-from core.paths import RunPaths, Workspace
+from core.paths import Workspace
 from core.run.phase import FINISHED
-from core.run.status import RunStatus
+from core.run.status import Progress
 from core.run.store import Run
 from streamlit_app import session
 
@@ -29,9 +32,7 @@ def of_run(run: Run) -> GpuTrack | None:
 
 def spans_of(run: Run) -> list[Span]:
     """When the run trained, and on which GPUs."""
-    status = run.status
-    key = (status.phase, status.gpus, status.ended_at, status.since)
-    return _spans(run.paths, stamp(run.paths.events), key, status)
+    return _spans(_without_progress(run), stamp(run.paths.events))
 
 
 def kwh_of(run: Run) -> float | None:
@@ -40,7 +41,7 @@ def kwh_of(run: Run) -> float | None:
         ended_at = run.status.ended_at or run.status.since
         # The last readings may come a moment after the end.
         if now() - ended_at > timedelta(minutes=1):
-            return _finished_kwh(session.workspace(), run.run_id, ended_at, run)
+            return _finished_kwh(_without_progress(run))
     return _measure(run)
 
 
@@ -63,23 +64,28 @@ def _measure(run: Run) -> float | None:
     return energy_kwh(track, spans_of(run)) if track else None
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+def _without_progress(run: Run) -> Run:
+    """The same as long as the run does not move."""
+    return replace(run, status=replace(run.status, progress=Progress(), failure=None))
+
+
+@lru_cache(maxsize=16)
 def _track(
     workspace: Workspace, gpus: tuple[int, ...], begin: datetime, end: datetime | None
 ) -> GpuTrack:
     return GpuTrack(workspace, gpus, begin, end)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@lru_cache(maxsize=4)
 def _machine(workspace: Workspace, begin: datetime) -> MachineTrack:
     return MachineTrack(workspace, begin)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _spans(paths: RunPaths, changed: Stamp, key: tuple, _status: RunStatus) -> list[Span]:
-    return trained_spans(parse_json_lines(read_complete_lines(paths.events)[0]), _status)
+@lru_cache(maxsize=256)
+def _spans(run: Run, changed: Stamp) -> list[Span]:
+    return trained_spans(parse_json_lines(read_complete_lines(run.paths.events)[0]), run.status)
 
 
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _finished_kwh(workspace: Workspace, run_id: str, ended_at: datetime, _run: Run) -> float | None:
-    return _measure(_run)
+@lru_cache(maxsize=2000)
+def _finished_kwh(run: Run) -> float | None:
+    return _measure(run)

@@ -1,9 +1,8 @@
 """What a run was asked to do, as its spec says."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import streamlit as st
 
 from core.errors import SpecError
 from core.files import Stamp, stamp
@@ -19,11 +18,11 @@ def started_config(run: Run) -> dict[str, Any]:
 
 
 def load_config(run: Run) -> dict[str, Any]:
-    """The spec as a mapping; empty when it cannot be read."""
+    """The spec as a mapping, not to be changed; empty when it cannot be read."""
     return _load(run.paths.spec, stamp(run.paths.spec))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@lru_cache(maxsize=64)
 def _load(path: Path, changed: Stamp) -> dict[str, Any]:
     try:
         return load_yaml_mapping(path.read_bytes())

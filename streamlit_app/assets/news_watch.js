@@ -1,5 +1,9 @@
 // Asks the app whether there is something new to say on every page, and has it said.
 
+// Scripts of one version belong together; the address of this one tells which it is.
+const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
+const { askTogether, untilTick } = await load("./asking.js")
+
 const POLL_MS = 2000
 const SLOWEST_POLL_MS = 10_000
 const watches = new WeakMap()
@@ -33,16 +37,15 @@ class Watch {
   wait() {
     clearTimeout(this.timer)
     const pace = document.hidden || this.isLost ? SLOWEST_POLL_MS : POLL_MS
-    if (!this.isStopped) this.timer = setTimeout(() => this.poll(), pace)
+    if (!this.isStopped) this.timer = setTimeout(() => this.poll(), untilTick(pace))
   }
 
   async poll() {
     if (this.isStopped || this.isPolling || !this.root.isConnected) return
     this.isPolling = true
     try {
-      const reply = await fetch(this.address, { signal: AbortSignal.timeout(20_000) })
-      this.isLost = !reply.ok
-      const revision = reply.ok ? await reply.text() : this.revision
+      const revision = await askTogether(this.address)
+      this.isLost = false
       if (!this.isStopped && revision !== this.revision) this.tell("moved", true)
     } catch {
       // Streamlit says itself that the app cannot be reached.

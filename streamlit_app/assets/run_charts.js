@@ -4,9 +4,9 @@
 // Scripts of one version belong together; the address of this one tells which it is.
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
 const [{ SMALL, PERPLEXITY, otherChart, clockTime }, { Curves }, { Plot, dashOf, loadLibrary, readPalette },
-  { Cell, build, listenToChoices, readChoices }, { make }] = await Promise.all(
+  { Cell, build, listenToChoices, readChoices }, { make }, { ask, askTogether, untilTick }] = await Promise.all(
   ["./run_charts_words.js", "./run_charts_curves.js", "./run_charts_plot.js", "./run_charts_frame.js",
-    "./elements.js"].map(load),
+    "./elements.js", "./asking.js"].map(load),
 )
 
 const POLL_MS = 1000
@@ -81,12 +81,10 @@ class View {
 
   // What the app is asked for
 
-  async ask(params) {
+  addressOf(params) {
     const { axis, smoothing } = this.choices
     const query = new URLSearchParams({ axis, smoothing, ...params, ...(this.parts.more.open ? { more: 1 } : {}) })
-    const reply = await fetch(`${this.address}?${query}`, { signal: AbortSignal.timeout(20_000) })
-    if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "The app could not answer this; its log tells why.")
-    return reply.json()
+    return `${this.address}?${query}`
   }
 
   /** Look for news at once, and then every second while the run lives and the page is seen. */
@@ -109,8 +107,8 @@ class View {
     if (this.isStopped) return
     const isBehind = !this.isLoaded || this.isBehind || this.isAskedAgain
     if (!this.live && !isBehind && !this.failures) return
-    const wait = isBehind && !this.failures ? 20 : Math.min(POLL_MS * 2 ** this.failures, SLOWEST_POLL_MS)
-    this.timer = setTimeout(() => this.poll(), wait)
+    const wait = Math.min(POLL_MS * 2 ** this.failures, SLOWEST_POLL_MS)
+    this.timer = setTimeout(() => this.poll(), isBehind && !this.failures ? 20 : untilTick(wait))
   }
 
   async lookForNews() {
@@ -118,8 +116,9 @@ class View {
     // While a long file is read the picture is drawn anew whenever there is twice as much.
     const isDue = this.isReading && this.read >= 2 * this.wholeRead
     const isFull = this.curves.added > MAX_ADDED
-    const known = this.known && !isDue && !isFull ? this.known : {}
-    const [answer] = await Promise.all([this.ask(known), loadLibrary()])
+    const known = isDue || isFull ? null : this.known
+    const asked = known ? askTogether(this.addressOf(known)) : ask(this.addressOf({}))
+    const [answer] = await Promise.all([asked, loadLibrary()])
     if (turn !== this.turn) return
     this.take(answer)
   }
@@ -224,7 +223,7 @@ class View {
   async loadWindow() {
     const { zoom, turn } = this
     if (!zoom) return
-    const answer = await this.ask({ begin: zoom[0], end: zoom[1] })
+    const answer = await ask(this.addressOf({ begin: zoom[0], end: zoom[1] }))
     if (zoom !== this.zoom || turn !== this.turn || answer.generation !== this.generation) return
     this.curves.setWindow(answer.window.curves, answer.window.readings)
     this.root.dataset.window = zoom.map((place) => place.toFixed(3)).join(" ")

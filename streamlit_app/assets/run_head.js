@@ -3,7 +3,7 @@
 
 // Scripts of one version belong together; the address of this one tells which it is.
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
-const { make } = await load("./elements.js")
+const [{ askTogether, untilTick }, { make }] = await Promise.all(["./asking.js", "./elements.js"].map(load))
 
 const POLL_MS = 1000
 const SLOWEST_POLL_MS = 10_000
@@ -46,16 +46,14 @@ class Head {
 
   wait(ms) {
     clearTimeout(this.timer)
-    if (!this.isStopped && (this.now.moves || this.failures)) this.timer = setTimeout(() => this.poll(), ms)
+    if (!this.isStopped && (this.now.moves || this.failures)) this.timer = setTimeout(() => this.poll(), untilTick(ms))
   }
 
   async poll() {
     if (this.isStopped || this.isPolling || !this.root.isConnected) return
     this.isPolling = true
     try {
-      const reply = await fetch(this.address, { signal: AbortSignal.timeout(20_000) })
-      if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "The app could not answer this; its log tells why.")
-      this.take(await reply.json())
+      this.take(await askTogether(this.address))
     } catch (error) {
       this.failures += 1
       this.failedAt ??= new Date()

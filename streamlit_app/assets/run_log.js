@@ -3,8 +3,8 @@
 
 // Scripts of one version belong together; the address of this one tells which it is.
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
-const [{ Rows }, { Search }, { build, remember, bytesText }] = await Promise.all(
-  ["./run_log_rows.js", "./run_log_search.js", "./run_log_frame.js"].map(load),
+const [{ Rows }, { Search }, { build, remember, bytesText }, { ask, askTogether, untilTick }] = await Promise.all(
+  ["./run_log_rows.js", "./run_log_search.js", "./run_log_frame.js", "./asking.js"].map(load),
 )
 
 const POLL_MS = 1000
@@ -79,9 +79,8 @@ class View {
     if (this.isStopped) throw new Error("The page was left.")
     const query = new URLSearchParams(params)
     if (this.generation !== null) query.set("generation", this.generation)
-    const reply = await fetch(`${this.address}/${what}?${query}`, { signal: AbortSignal.timeout(20_000) })
-    if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).reason ?? "The app could not answer this; its log tells why.")
-    const answer = await reply.json()
+    const address = `${this.address}/${what}?${query}`
+    const answer = await (what === "news" ? askTogether(address) : ask(address))
     if (answer.anew) throw new Anew()
     this.size = answer.size
     this.generation = answer.generation
@@ -120,8 +119,8 @@ class View {
     if (this.isStopped) return
     const isBehind = this.generation === null || !this.isMarked || this.known !== this.size
     if (!this.live && !isBehind && !this.failures) return
-    const wait = isBehind && !this.failures ? 20 : Math.min(POLL_MS * 2 ** this.failures, SLOWEST_POLL_MS)
-    this.timer = setTimeout(() => this.poll(), wait)
+    const wait = Math.min(POLL_MS * 2 ** this.failures, SLOWEST_POLL_MS)
+    this.timer = setTimeout(() => this.poll(), isBehind && !this.failures ? 20 : untilTick(wait))
   }
 
   /** What one sees when one scrolls to it is there before. */

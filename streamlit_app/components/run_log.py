@@ -14,7 +14,7 @@ def show(run: Run) -> None:
     live_part.show(
         "run_log",
         {
-            "address": log.PATH.format(run_id=run.run_id),
+            "address": log.FOLDER.format(run_id=run.run_id),
             "live": run.status.phase in LIVE,
             "empty": NOT_BEGUN if run.status.phase is Phase.QUEUED else NOTHING,
         },

@@ -16,10 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from core.monitor import readings
 from core.monitor.chart import Look, Points, axes, news, place_of, window
@@ -32,7 +29,8 @@ from core.paths import RunPaths
 from core.run.phase import LIVE
 from core.run.store import Run
 from streamlit_app import gpu_tracks, session
-from streamlit_app.routes import run_folder
+from streamlit_app.routes import question, run_folder
+from streamlit_app.routes.question import Query
 
 PATH = "/api/runs/{run_id}/curves"
 USUAL = ("loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second")
@@ -40,24 +38,22 @@ MAX_CHECKPOINTS = 400
 MAX_LABELS = 100
 
 Answer = dict[str, Any]
-Query = Mapping[str, str]
 
 
 class BadQuestionError(Exception):
     """The question cannot be answered; the text says why."""
 
 
-def look(run_id: str, query: Query) -> Response:
+def look(params: Query, query: Query) -> Response:
     """The answer to one question about the curves."""
-    paths = run_folder.find(run_id)
+    paths = run_folder.find(params["run_id"])
     if paths is None:
         return run_folder.missing()
     try:
         answer = find_answer(paths, query)
     except BadQuestionError as error:
         return JSONResponse({"reason": str(error)}, 400)
-    body = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return question.answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def find_answer(paths: RunPaths, query: Query) -> Answer:
@@ -204,11 +200,3 @@ def read_number(query: Query, name: str, fallback: float | None = None) -> float
     if not math.isfinite(number):
         raise BadQuestionError(f"{name} is a number.")
     return number
-
-
-async def answer(request: Request) -> Response:
-    """Look beside the loop that serves everybody."""
-    return await run_in_threadpool(look, request.path_params["run_id"], request.query_params)
-
-
-ROUTES = [Route(PATH, answer, methods=["GET"])]

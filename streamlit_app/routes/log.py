@@ -15,7 +15,7 @@ the size of the log and its generation; to a question with another `generation`,
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Any
 
@@ -37,13 +37,14 @@ from core.monitor.log_window import (
     look_before,
 )
 from core.paths import RunPaths
-from streamlit_app.routes import run_folder
+from streamlit_app.routes import question, run_folder
+from streamlit_app.routes.question import Query
 
-PATH = "/api/runs/{run_id}/log"
+FOLDER = "/api/runs/{run_id}/log"
+PATH = FOLDER + "/{what}"
 MAX_LOGS = 64
 
 Answer = dict[str, Any]
-Query = Mapping[str, str]
 
 
 class MarksShelf:
@@ -135,9 +136,9 @@ GIVERS: dict[str, Callable[[RunPaths, LogFile, Query], Answer]] = {
 }
 
 
-def look(run_id: str, what: str, query: Query) -> Response:
+def look(params: Query, query: Query) -> Response:
     """The answer to one question about the log."""
-    run, give = run_folder.find(run_id), GIVERS.get(what)
+    run, give = run_folder.find(params["run_id"]), GIVERS.get(params["what"])
     if run is None or give is None:
         return run_folder.missing()
     with open_log(run.log) as log:
@@ -146,14 +147,7 @@ def look(run_id: str, what: str, query: Query) -> Response:
             answer["anew"] = True
         else:
             answer |= give(run, log, query)
-    body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-async def answer(request: Request) -> Response:
-    """Look into the log beside the loop that serves everybody."""
-    params = request.path_params
-    return await run_in_threadpool(look, params["run_id"], params["what"], request.query_params)
+    return question.answer(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 async def whole(request: Request) -> Response:
@@ -182,7 +176,4 @@ def _stream(run: RunPaths) -> Iterator[bytes]:
         yield from log.stream()
 
 
-ROUTES = [
-    Route(f"{PATH}/whole", whole, methods=["GET"]),
-    Route(PATH + "/{what}", answer, methods=["GET"]),
-]
+ROUTES = [Route(f"{FOLDER}/whole", whole, methods=["GET"])]

@@ -1,19 +1,15 @@
 """`GET /api/news`: a word that changes whenever there is something new to say on every page."""
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+import orjson
 from starlette.responses import Response
-from starlette.routing import Route
 
 from streamlit_app import news
+from streamlit_app.routes import question
+from streamlit_app.routes.question import Query
 
 PATH = "/api/news"
 
 
-async def answer(request: Request) -> Response:
-    """Look beside the loop that serves everybody."""
-    word = await run_in_threadpool(news.revision)
-    return Response(word, media_type="text/plain", headers={"Cache-Control": "no-store"})
-
-
-ROUTES = [Route(PATH, answer, methods=["GET"])]
+def look(params: Query, query: Query) -> Response:
+    """The word."""
+    return question.answer(orjson.dumps(news.revision()))

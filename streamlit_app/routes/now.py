@@ -4,24 +4,20 @@ import json
 import time
 from functools import lru_cache
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from streamlit_app import run_head, session
-from streamlit_app.routes import run_folder
+from streamlit_app.routes import question, run_folder
+from streamlit_app.routes.question import Query
 
 PATH = "/api/runs/{run_id}/now"
 SHARED_S = 0.25
 
 
-def look(run_id: str) -> Response:
+def look(params: Query, query: Query) -> Response:
     """What the head says of the run."""
-    body = _tell(run_id, int(time.monotonic() / SHARED_S))
-    if body is None:
-        return run_folder.missing()
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    body = _tell(params["run_id"], int(time.monotonic() / SHARED_S))
+    return run_folder.missing() if body is None else question.answer(body)
 
 
 @lru_cache(maxsize=64)
@@ -31,11 +27,3 @@ def _tell(run_id: str, moment: int) -> bytes | None:
     if run is None:
         return None
     return json.dumps(run_head.tell(run), ensure_ascii=False, separators=(",", ":")).encode()
-
-
-async def answer(request: Request) -> Response:
-    """Look at the run beside the loop that serves everybody."""
-    return await run_in_threadpool(look, request.path_params["run_id"])
-
-
-ROUTES = [Route(PATH, answer, methods=["GET"])]

@@ -15,7 +15,8 @@ from core.monitor import wholes
 from core.monitor.chart import MAX_NEWS
 from core.paths import RunPaths
 from core.run.phase import Phase
-from streamlit_app.routes.curves import PATH, ROUTES
+from streamlit_app.routes.curves import PATH
+from streamlit_app.routes.together import ROUTES
 from tests.app.furnished import Furnished, metric
 from tests.app.test_gpus_page import CARD, sample
 

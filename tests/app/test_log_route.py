@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from core.monitor import log_file
 from core.paths import WORKSPACE_VARIABLE, RunPaths, Workspace
-from streamlit_app.routes.log import MAX_LOGS, PATH, ROUTES, MarksShelf
+from streamlit_app.routes import log, together
+from streamlit_app.routes.log import FOLDER, MAX_LOGS, MarksShelf
 
 RUN_ID = "20261128-225037-poems"
 HEADER = "=== attempt {}, 2026-11-28T22:50:37.887Z\n"
@@ -28,14 +29,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPaths:
 
 @pytest.fixture
 def client(run: RunPaths) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=ROUTES)) as client:
+    with TestClient(Starlette(routes=[*log.ROUTES, *together.ROUTES])) as client:
         yield client
 
 
 def ask(client: TestClient, what: str, **params: Any) -> dict[str, Any]:
     if "start" in params:
         params["from"] = params.pop("start")
-    answer = client.get(f"{PATH.format(run_id=RUN_ID)}/{what}", params=params)
+    answer = client.get(f"{FOLDER.format(run_id=RUN_ID)}/{what}", params=params)
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     return dict(answer.json())
@@ -107,7 +108,7 @@ def test_a_run_without_a_log_has_an_empty_one(client: TestClient, run: RunPaths)
     answer = ask(client, "lines")
     assert (answer["size"], answer["lines"]) == (0, [])
     assert ask(client, "marks")["all"]
-    assert client.get(f"{PATH.format(run_id=RUN_ID)}/whole").content == b""
+    assert client.get(f"{FOLDER.format(run_id=RUN_ID)}/whole").content == b""
 
 
 def test_any_bytes_and_any_numbers_are_answered(client: TestClient, run: RunPaths) -> None:
@@ -139,12 +140,12 @@ def test_only_the_log_of_a_run_is_given(client: TestClient, run: RunPaths, addre
 def test_a_log_that_is_a_link_is_not_followed(client: TestClient, run: RunPaths) -> None:
     run.log.symlink_to("/etc/passwd")
     assert ask(client, "lines")["size"] == 0
-    assert client.get(f"{PATH.format(run_id=RUN_ID)}/whole").content == b""
+    assert client.get(f"{FOLDER.format(run_id=RUN_ID)}/whole").content == b""
 
 
 def test_the_whole_comes_as_a_file_without_tokens(client: TestClient, run: RunPaths) -> None:
     run.log.write_text(f"begin\r\n\x1b[1m{TOKEN}\n" * 100_000)
-    answer = client.get(f"{PATH.format(run_id=RUN_ID)}/whole")
+    answer = client.get(f"{FOLDER.format(run_id=RUN_ID)}/whole")
     assert answer.headers["content-disposition"] == f'attachment; filename="{RUN_ID}.log"'
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert int(answer.headers["content-length"]) == run.log.stat().st_size

@@ -10,7 +10,7 @@ from core.paths import RunPaths
 from core.run.phase import Phase, Verb
 from core.run.store import Run, Store
 from streamlit_app import run_head
-from streamlit_app.routes import now
+from streamlit_app.routes import now, together
 from tests.app.furnished import Furnished, progress
 
 
@@ -28,7 +28,7 @@ def test_the_route_says_what_the_page_was_drawn_with(place: Furnished) -> None:
     place.beat()
     paths = place.add_run("poems", Phase.COMPLETED)
     place.metrics(paths, 2.5, 0.8, eval_loss=0.9)
-    with TestClient(Starlette(routes=now.ROUTES)) as browser:
+    with TestClient(Starlette(routes=together.ROUTES)) as browser:
         answer = browser.get(now.PATH.format(run_id=paths.run_id))
         assert answer.json() == json.loads(json.dumps(run_head.tell(look(place, paths))))
         assert answer.headers["Cache-Control"] == "no-store"

@@ -1,6 +1,7 @@
 """The charts of a run in a real browser: live, zoomed, long, hostile."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 LARGE = ".run_charts .large .plot"
 HOSTILE = "rewards/<img src=x onerror=window.hit=1>"
+CURVES = re.compile(r"/api/.*(curves|together)\?")
 ROWS = 1_000_000
 SPIKE = 700_123
 
@@ -103,10 +105,10 @@ def test_a_lost_connection_is_told_and_mended_by_itself(
     log(paths, 1)
     page.goto(f"{address}/run?run={paths.run_id}")
     newest(page, "2.0000")
-    page.route("**/curves?**", lambda route: route.abort())
+    page.route(CURVES, lambda route: route.abort())
     expect(page.locator(".run_charts .state")).to_contain_text("cannot be reached since")
     log(paths, 2, loss=1.5)
-    page.unroute("**/curves?**")
+    page.unroute(CURVES)
     newest(page, "1.5")
     expect(page.locator(".run_charts .state")).to_have_text("")
 
