@@ -4,13 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from streamlit_app import guard, live_part, news, session
-from streamlit_app.components import daemon_banner, run_toasts
+from streamlit_app import guard, news, session
+from streamlit_app.components import daemon_banner, run_toasts, watch
 from streamlit_app.routes.news import PATH as NEWS
 
 # A file of our own: icons by name are fetched from the web for the browser's tab.
 ICON = Path(__file__).with_name("icon.svg")
 WORDMARK = Path(__file__).with_name("wordmark.svg")
+NEWS_EVERY_S = 2
 STYLE = Path(__file__).parent / "assets" / "frame.css"
 
 st.set_page_config(page_title="LLM Trainer", page_icon=ICON, layout="wide")
@@ -81,7 +82,7 @@ def show_news() -> None:
     revision = news.revision()
     daemon_banner.show()
     run_toasts.show()
-    live_part.show("news_watch", {"address": NEWS, "revision": revision}, key="news", on_moved=True)
+    watch.show("news", NEWS, revision, NEWS_EVERY_S)
 
 
 with guard.shown():

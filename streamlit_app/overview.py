@@ -6,13 +6,16 @@ What is not drawn anew each second is a value here, so that a look tells whether
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice, takewhile
 from pathlib import Path
 
+from core.clock import now
+from core.paths import Workspace
 from core.run.phase import LIVE, Phase, Verb
 from core.run.status import elapsed_s
 from core.run.store import Rejected, Run
-from streamlit_app import session
+from streamlit_app import card_words, session
 from streamlit_app.display import ago_text, duration_text, loss_text
 from streamlit_app.forecast_words import round_soon, start_text
 from streamlit_app.queue_forecast import look_ahead
@@ -38,6 +41,17 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Living:
+    """A run that is under way, what was asked of it, and what it is, in words."""
+
+    run_id: str
+    phase: Phase
+    asked: Asked
+    about: str
+    run: Run = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Resting:
     """A run that failed or stands still, and what was asked of it."""
 
@@ -55,16 +69,20 @@ class Ended:
 
 @dataclass(frozen=True)
 class Overview:
-    """Two are equal where the same is to be seen, but for what the living runs do."""
+    """Two are equal where the same is to be seen, but for how far the living runs are."""
 
-    live_ids: tuple[str, ...]
+    live: tuple[Living, ...]
     queue: tuple[Place, ...]
     paused: tuple[Resting, ...]
     needing: tuple[Resting, ...]
     finished: tuple[Ended, ...]
     dropped: tuple[Path, ...]
     rejected: tuple[Rejected, ...]
-    live: tuple[Run, ...] = field(compare=False)
+
+    @property
+    def revision(self) -> str:
+        """Another one whenever the page has to be drawn anew."""
+        return f"{hash(self):x}"
 
     @property
     def is_empty(self) -> bool:
@@ -73,8 +91,10 @@ class Overview:
         return not any(seen) and not self.dropped
 
 
-def look(at: datetime, told_s: MutableMapping[str, int]) -> Overview:
-    """Everything as of now; `told_s` holds the rounded times that were told, by run id."""
+def look(at: datetime | None = None) -> Overview:
+    """Everything as of now. Threads may call it."""
+    at = at or now()
+    told_s = _told_s(session.workspace())
     (moving, ended), store = session.index().glance(), session.store()
     live = [run for run in moving if run.status.phase in LIVE]
     waiting = [run for run in moving if run.status.phase is Phase.QUEUED]
@@ -83,14 +103,13 @@ def look(at: datetime, told_s: MutableMapping[str, int]) -> Overview:
     failed = find_failed(ended, at)
     finished = [run for run in ended[: LAST_FINISHED + MAX_FAILED] if run not in failed]
     return Overview(
-        live_ids=tuple(run.run_id for run in live),
+        live=tuple(map(_living, live)),
         queue=tuple(_places(ended, waiting, live, at, told_s)),
         paused=tuple(_resting(run) for run in paused if not run.status.held_by),
         needing=tuple(_resting(run) for run in [*failed, *filter(_is_held, paused)]),
         finished=tuple(Ended(run, facts_text(run, at)) for run in finished[:LAST_FINISHED]),
         dropped=tuple(store.dropped()),
         rejected=tuple(store.rejected()),
-        live=tuple(live),
     )
 
 
@@ -151,6 +170,17 @@ def _starts(
             told_s[run_id] = soon
         texts[run_id] = start_text(one, soon, names)
     return texts
+
+
+@lru_cache(maxsize=8)
+def _told_s(workspace: Workspace) -> MutableMapping[str, int]:
+    """The rounded times that were told, by run id: kept so that they do not waver."""
+    return {}
+
+
+def _living(run: Run) -> Living:
+    about = card_words.about(run.status, session.index().summary(run))
+    return Living(run.run_id, run.status.phase, _asked(run), about, run)
 
 
 def _resting(run: Run) -> Resting:

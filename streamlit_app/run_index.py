@@ -17,7 +17,7 @@ Seen = tuple[Stamp, Stamp | None]
 NEVER = (0, 0, 0)
 """The stamp of a file that is not there."""
 
-SLICE = 100
+SLICE = 50
 """So many ended runs are looked at in a call: one changes only when it is retried."""
 
 

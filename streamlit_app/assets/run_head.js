@@ -3,7 +3,8 @@
 
 // Scripts of one version belong together; the address of this one tells which it is.
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
-const [{ askTogether, untilTick }, { make }] = await Promise.all(["./asking.js", "./elements.js"].map(load))
+const [{ askTogether, untilTick }, { make }, { buildBar, drawBar, drawTiles, lostText, set }] =
+  await Promise.all(["./asking.js", "./elements.js", "./run_numbers.js"].map(load))
 
 const POLL_MS = 1000
 const SLOWEST_POLL_MS = 10_000
@@ -57,8 +58,7 @@ class Head {
     } catch (error) {
       this.failures += 1
       this.failedAt ??= new Date()
-      this.parts.lost.textContent = (error.name === "Error" && error.message) ||
-        `No answer from the app since ${this.failedAt.toLocaleTimeString()}: these numbers are from then. Trying again…`
+      this.parts.lost.textContent = lostText(error, this.failedAt)
     }
     this.isPolling = false
     const pace = document.hidden ? SLOWEST_POLL_MS : POLL_MS
@@ -83,7 +83,7 @@ class Head {
     set(parts.why, now.why)
     set(parts.warning, now.warning)
     set(parts.stale, now.stale)
-    drawBar(parts, now.bar)
+    drawBar(parts.bar, now.bar)
     drawTiles(parts.tiles, now.tiles)
     drawLines(parts.lines, now.lines)
     showInTab(now.tab, now.bar)
@@ -93,45 +93,18 @@ class Head {
 function build(root) {
   const parts = {}
   for (const [name, kind] of Object.entries({
-    icon: "span", phase: "span", why: "span", barText: "div", fill: "div", tiles: "dl", lines: "div",
+    icon: "span", phase: "span", why: "span", tiles: "dl", lines: "div",
     warning: "p", stale: "p", lost: "p",
   })) parts[name] = make(kind, { className: name })
   parts.icon.ariaHidden = "true"
   for (const name of ["warning", "stale", "lost"]) parts[name].setAttribute("role", "status")
   parts.badge = make("span", { className: "badge" }, parts.icon, parts.phase)
-  parts.track = make("div", { className: "track" }, parts.fill)
-  parts.track.setAttribute("role", "progressbar")
-  parts.track.setAttribute("aria-label", "Progress of the run")
-  parts.bar = make("div", { className: "bar" }, parts.barText, parts.track)
+  parts.bar = buildBar()
   const state = make("div", { className: "state" }, parts.badge, parts.why)
   root.replaceChildren(
-    state, parts.lost, parts.stale, parts.bar, parts.warning, parts.tiles, parts.lines,
+    state, parts.lost, parts.stale, parts.bar.element, parts.warning, parts.tiles, parts.lines,
   )
   return parts
-}
-
-/** Only what is another text is written: a screen reader tells what changes. */
-function set(element, text) {
-  if (element.textContent !== text) element.textContent = text
-}
-
-function drawBar(parts, bar) {
-  parts.bar.hidden = !bar
-  if (!bar) return
-  set(parts.barText, bar.text)
-  parts.fill.style.width = `${bar.fraction * 100}%`
-  parts.track.setAttribute("aria-valuenow", String(Math.round(bar.fraction * 100)))
-  parts.track.setAttribute("aria-valuetext", bar.text)
-}
-
-function drawTiles(list, tiles) {
-  while (list.children.length > tiles.length) list.lastChild.remove()
-  while (list.children.length < tiles.length) {
-    list.append(make("div", {}, make("dt"), make("dd", { className: "value" }), make("dd", { className: "note" })))
-  }
-  tiles.forEach((texts, place) => {
-    texts.forEach((text, part) => set(list.children[place].children[part], text))
-  })
 }
 
 function drawLines(list, lines) {

@@ -4,16 +4,29 @@ const SVG = "http://www.w3.org/2000/svg"
 const WIDTH = 100
 const HEIGHT = 32
 const MARGIN = 4
-const parts = new WeakMap()
 
-export default function (root, data) {
-  const part = parts.get(root) ?? build(root)
-  const points = place(data.values)
-  part.figure.setAttribute("aria-label", data.alt)
-  part.line.setAttribute("points", points.map((point) => point.join(",")).join(" "))
-  const last = points.at(-1)
-  part.dot.hidden = !last
-  if (last) part.dot.style.top = `${last[1]}px`
+export class Sparkline {
+  constructor() {
+    this.figure = document.createElement("div")
+    this.figure.className = "sparkline"
+    this.figure.setAttribute("role", "img")
+    const svg = document.createElementNS(SVG, "svg")
+    svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`)
+    svg.setAttribute("preserveAspectRatio", "none")
+    this.line = document.createElementNS(SVG, "polyline")
+    this.dot = document.createElement("span")
+    svg.append(this.line)
+    this.figure.append(svg, this.dot)
+  }
+
+  draw(values, alt) {
+    const points = place(values)
+    this.figure.setAttribute("aria-label", alt)
+    this.line.setAttribute("points", points.map((point) => point.join(",")).join(" "))
+    const last = points.at(-1)
+    this.dot.hidden = !last
+    if (last) this.dot.style.top = `${last[1]}px`
+  }
 }
 
 /** Where each value stands: `[x, y]`, the lowest value at the bottom. */
@@ -27,20 +40,3 @@ function place(values) {
 }
 
 const round = (number) => Math.round(number * 100) / 100
-
-function build(root) {
-  const figure = document.createElement("div")
-  figure.className = "figure"
-  figure.setAttribute("role", "img")
-  const svg = document.createElementNS(SVG, "svg")
-  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`)
-  svg.setAttribute("preserveAspectRatio", "none")
-  const line = document.createElementNS(SVG, "polyline")
-  const dot = document.createElement("span")
-  svg.append(line)
-  figure.append(svg, dot)
-  root.replaceChildren(figure)
-  const part = { figure, line, dot }
-  parts.set(root, part)
-  return part
-}

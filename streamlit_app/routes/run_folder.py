@@ -10,7 +10,7 @@ def find(run_id: str) -> RunPaths | None:
     if not RUN_ID.fullmatch(run_id):
         return None
     run = find_workspace().run(run_id)
-    return run if run.folder.is_dir() and not run.folder.is_symlink() else None
+    return run if run.is_there else None
 
 
 def missing() -> JSONResponse:

@@ -9,16 +9,18 @@ from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
-from streamlit_app.routes import curves, log, news, now, question
+from streamlit_app.routes import card, curves, log, news, now, overview, question
 from streamlit_app.routes.question import Look, Query
 
 PATH = "/api/together"
 MAX_ASKED = 8
 LOOKS: dict[str, Look] = {
     now.PATH: now.look,
+    card.PATH: card.look,
     curves.PATH: curves.look,
     log.PATH: log.look,
     news.PATH: news.look,
+    overview.PATH: overview.look,
 }
 _FOUND_BY = [(compile_path(path)[0], look) for path, look in LOOKS.items()]
 

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.clock import now
 from streamlit_app import guard, overview, session
 from streamlit_app.components import (
     attention_list,
@@ -15,16 +14,19 @@ from streamlit_app.components import (
     rejected_list,
     run_card,
     standby_line,
+    watch,
 )
 from streamlit_app.overview import Overview
+from streamlit_app.routes.overview import PATH
 
-TOLD = "when waiting runs start"
-"""Where it is kept what a session was told, so that the times do not waver."""
+LOOK_EVERY_S = 1
+MACHINE_EVERY_S = 5
 
 
 def show() -> None:
-    """The page: what changes each second draws itself anew, the lists when there is news."""
-    seen = look()
+    """The page: what changes each second the browser draws, the rest is drawn when it moves."""
+    seen = overview.look()
+    watch.show("overview", PATH, seen.revision, LOOK_EVERY_S)
     work, machine = st.columns([2, 1], gap="large")
     with work:
         show_help(seen)
@@ -39,11 +41,6 @@ def show() -> None:
             finished_list.show(seen.finished)
 
 
-def look() -> Overview:
-    """Everything as of now."""
-    return overview.look(now(), st.session_state.setdefault(TOLD, {}))
-
-
 def show_help(seen: Overview) -> None:
     """What needs somebody comes first."""
     if seen.rejected:
@@ -53,19 +50,14 @@ def show_help(seen: Overview) -> None:
         attention_list.show(seen.needing)
 
 
-@st.fragment(run_every=1)
-@guard.shown()
-def show_living(drawn: Overview) -> None:
-    """The runs that train; where anything else has changed, the whole page is drawn anew."""
-    seen = look()
-    if seen != drawn:
-        st.rerun()
+def show_living(seen: Overview) -> None:
+    """The runs that train."""
     if seen.is_empty:
         first_steps.show()
         return
     st.subheader("Running now", anchor=False)
-    for run in seen.live:
-        run_card.show(run)
+    for living in seen.live:
+        run_card.show(living)
     if not seen.live:
         show_idle(bool(seen.queue))
 
@@ -87,7 +79,7 @@ def show_lists(seen: Overview) -> None:
         paused_list.show(seen.paused)
 
 
-@st.fragment(run_every=2)
+@st.fragment(run_every=MACHINE_EVERY_S)
 @guard.shown()
 def show_machine() -> None:
     """The GPUs or the processor, the disk, and whether a trainer stands by."""

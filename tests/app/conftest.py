@@ -74,6 +74,6 @@ def summary(page: AppTest) -> str:
 
 
 def head(page: AppTest) -> dict[str, Any]:
-    """What the head of a run's page was drawn with."""
+    """What the head of a run's page, or its card, was drawn with."""
     sent = [json.loads(part.proto.json) for part in page.get("bidi_component")]
     return next(part["now"] for part in sent if "now" in part)

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,7 +7,7 @@ from core.run.phase import Phase, Verb
 from core.run.store import Store
 from streamlit_app.display import plain
 from streamlit_app.overview import look
-from tests.app.conftest import Open, everything, press
+from tests.app.conftest import Open, everything, head, press
 from tests.app.furnished import Furnished, progress
 
 
@@ -77,9 +75,9 @@ def test_a_live_run_shows_how_far_it_is(place: Furnished, open_page: Open) -> No
     running = progress(420, eta_s=125)
     paths = place.add_run("poems", Phase.RUNNING, stage="training", progress=running)
     place.metrics(paths, 2.5, 0.8254, eval_loss=0.9)
-    page = open_page()
-    assert page.progress[0].text == "Training · 420 of 1,000 steps · 42%"
-    assert [metric.value for metric in page.metric] == ["0.8254", "0.9000", "2 min 05 s"]
+    drawn = head(open_page())
+    assert drawn["bar"] == {"fraction": 0.42, "text": "Training · 420 of 1,000 steps · 42%"}
+    assert [value for _, value, _ in drawn["tiles"]] == ["0.8254", "0.9000", "2 min 05 s"]
 
 
 def test_the_queue_is_shown_in_its_order_with_what_was_just_dropped(
@@ -166,9 +164,9 @@ def test_without_a_daemon_nothing_is_told_to_start(place: Furnished, open_page: 
 def test_a_card_has_a_tiny_curve_of_the_last_losses(place: Furnished, open_page: Open) -> None:
     paths = place.add_run("poems", Phase.RUNNING)
     place.metrics(paths, *(3.0 - step / 50 for step in range(100)))
-    drawn = json.loads(open_page().get("bidi_component")[0].proto.json)
-    assert len(drawn["values"]) == 60
-    assert drawn["values"][-1] == pytest.approx(1.02)
+    drawn = head(open_page())
+    assert len(drawn["losses"]) == 60
+    assert drawn["losses"][-1] == pytest.approx(1.02)
     assert drawn["alt"] == "Loss at the last 60 log events, from 2.2000 to 1.0200"
 
 
@@ -187,12 +185,19 @@ def test_what_a_living_run_does_is_no_reason_to_draw_the_lists_anew(
 ) -> None:
     paths = place.add_run("poems", Phase.RUNNING, progress=progress(1))
     at = now()
-    before = look(at, {})
+    before = look(at)
     place.change(paths, progress=progress(2))
-    assert look(at, {}) == before
-    assert look(at, {}).live != before.live
+    assert look(at) == before
+    assert look(at).live[0].run != before.live[0].run
+    seen = {before.revision, look(at).revision}
+    assert len(seen) == 1
+    Store(place.workspace).request(paths.run_id, Verb.PAUSE)
+    seen.add(look(at).revision)
+    place.change(paths, phase=Phase.PAUSING, reason="as you asked")
+    seen.add(look(at).revision)
     place.change(paths, phase=Phase.COMPLETED, ended_at=at)
-    assert look(at, {}) != before
+    seen.add(look(at).revision)
+    assert len(seen) == 4
 
 
 def names(page: AppTest) -> list[str]:

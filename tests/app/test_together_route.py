@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.run.phase import Phase
-from streamlit_app.routes import curves, log, news, now, together
+from streamlit_app.routes import card, curves, log, news, now, overview, together
 from tests.app.furnished import Furnished
 
 GONE = "20260101-000000-none"
@@ -32,13 +32,15 @@ def test_each_is_answered_as_if_it_had_been_asked_alone(
     paths.log.write_text("one\ntwo\n")
     addresses = [
         now.PATH.format(run_id=paths.run_id),
+        card.PATH.format(run_id=paths.run_id),
         curves.PATH.format(run_id=paths.run_id) + "?axis=step&smoothing=0.5",
         log.PATH.format(run_id=paths.run_id, what="news") + "?from=0&seen=4",
         news.PATH,
+        overview.PATH,
     ]
     together_told = ask(client, *addresses)
     alone = [client.get(address) for address in addresses]
-    assert [one["status"] for one in together_told] == [200] * 4
+    assert [one["status"] for one in together_told] == [200] * 6
     assert [one["body"] for one in together_told] == [one.json() for one in alone]
 
 

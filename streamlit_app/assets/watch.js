@@ -1,10 +1,9 @@
-// Asks the app whether there is something new to say on every page, and has it said.
+// Asks the app for a word that changes with what is to be seen, and has the part of the page drawn anew.
 
 // Scripts of one version belong together; the address of this one tells which it is.
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
 const { askTogether, untilTick } = await load("./asking.js")
 
-const POLL_MS = 2000
 const SLOWEST_POLL_MS = 10_000
 const watches = new WeakMap()
 
@@ -21,9 +20,9 @@ class Watch {
     this.onVisible = () => this.poll()
   }
 
-  /** What was said when the page was drawn. */
-  start({ address, revision }, tell) {
-    Object.assign(this, { address, revision, tell, isStopped: false })
+  /** With the word of what is drawn. */
+  start(data, tell) {
+    Object.assign(this, data, { tell, isStopped: false })
     document.addEventListener("visibilitychange", this.onVisible)
     this.wait()
   }
@@ -36,7 +35,7 @@ class Watch {
 
   wait() {
     clearTimeout(this.timer)
-    const pace = document.hidden || this.isLost ? SLOWEST_POLL_MS : POLL_MS
+    const pace = document.hidden || this.isLost ? SLOWEST_POLL_MS : this.every_ms
     if (!this.isStopped) this.timer = setTimeout(() => this.poll(), untilTick(pace))
   }
 
