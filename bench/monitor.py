@@ -193,7 +193,7 @@ def measure_click(folder: Path) -> list[Measure]:
         page = browser.new_page()
         open_s(page, f"{app.address}/run?run={run.run_id}", ".run_head .badge")
         page.wait_for_timeout(SETTLED_S * 1000)
-        seconds = click_s(page, "Pause", ".run_head .phase", "Pausing")
+        seconds = click_s(page, "Pause", ".run_head .phase", "Paus")
     return [Measure("to the changed phase", seconds, "s", 1)]
 
 
