@@ -69,14 +69,26 @@ class Curve:
 
     rows: Column = field(default_factory=lambda: array("I"))
     values: Column = field(default_factory=_narrow)
+    _lowest: tuple[int, int] = (0, 0)
+    """Of how many values the lowest is known, and its place."""
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def lowest(self) -> int:
+        """The place of the lowest value, the first of equals; looks only at those that are new."""
+        looked, place = self._lowest
+        if looked < len(self):
+            new = looked + int(copied(self.values, looked, len(self)).argmin())
+            place = new if not looked or self.values[new] < self.values[place] else place
+            self._lowest = len(self), place
+        return place
 
     def cut(self, row: int) -> None:
         """Forget the values from a row on."""
         count = bisect_left(self.rows, row)
         del self.rows[count:], self.values[count:]
+        self._lowest = (0, 0)
 
     def span(self, first: int, end: int) -> tuple[int, int]:
         """The places of the values in the rows from `first` up to `end`, which is left out."""

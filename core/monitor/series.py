@@ -119,11 +119,12 @@ class Series:
 
     def lowest(self, key: str) -> tuple[float, float] | None:
         """Step and value of the lowest value of a metric, the first of equals; or None."""
-        steps, values = self.points(key)
-        if not len(values):
-            return None
-        place = int(values.argmin())
-        return float(steps[place]), float(values[place])
+        with self._lock:
+            curve = self.curves.get(key)
+            if not curve:
+                return None
+            place = curve.lowest()
+            return float(self.places.step[curve.rows[place]]), float(curve.values[place])
 
     def _look(self) -> None:
         """How large the file is; everything is forgotten when it is not the one that was read."""

@@ -181,3 +181,20 @@ def test_numbers_too_large_for_a_curve_are_left_out_of_long_files_too(series: Se
     rows = [{"step": step, "loss": 1.0} for step in range(1, 60)]
     append(series.path, *rows, {"step": 60, "loss": 10**400}, {"step": 61, "loss": 0.5})
     assert losses(series)[-1] == (61, 0.5)
+
+
+def test_the_lowest_is_the_first_of_equals_whatever_comes_and_goes(series: Series) -> None:
+    series.refresh()
+    assert series.lowest("loss") is None
+    for step, loss in enumerate([3.0, 1.0, 2.0, 1.0, 0.5, 0.7], 1):
+        append(series.path, {"step": step, "loss": loss})
+        series.refresh()
+        points = losses(series)
+        assert series.lowest("loss") == min(points, key=lambda point: point[1])
+    append(series.path, {"step": 5, "loss": 0.9, "attempt": 2})
+    begin(series, 2, 4)
+    series.refresh()
+    assert series.lowest("loss") == (5.0, pytest.approx(0.9))
+    append(series.path, {"step": 6, "loss": 0.8, "attempt": 2})
+    series.refresh()
+    assert series.lowest("loss") == (6.0, pytest.approx(0.8))
