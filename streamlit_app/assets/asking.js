@@ -5,6 +5,8 @@ const TICK_MS = 1000
 const GATHER_MS = 10
 const PATIENCE_MS = 20_000
 const TOGETHER = "/api/together"
+const MOST_TOGETHER = 8
+const SLOWEST_MS = 10_000
 let gathered = []
 
 /** The answer of a route, at once. */
@@ -27,9 +29,53 @@ export function untilTick(ms) {
   return Math.max(0, Math.round((now + ms) / TICK_MS) * TICK_MS - now)
 }
 
+/** Asks an address again and again, as long as the part stands in its page; seldom while nobody sees it. */
+export class Repeated {
+  constructor(root, take, fail = () => {}) {
+    Object.assign(this, { root, take, fail, failures: 0, failedAt: null, isPolling: false })
+    this.onVisible = () => this.poll()
+  }
+
+  /** Ask so often; `isWanted` tells each time whether there is anything to wait for. */
+  start(address, everyMs, isWanted = () => true) {
+    Object.assign(this, { address, everyMs, isWanted, isStopped: false })
+    document.addEventListener("visibilitychange", this.onVisible)
+    this.wait()
+  }
+
+  stop() {
+    this.isStopped = true
+    clearTimeout(this.timer)
+    document.removeEventListener("visibilitychange", this.onVisible)
+  }
+
+  wait() {
+    clearTimeout(this.timer)
+    if (this.isStopped || !(this.isWanted() || this.failures)) return
+    const pace = document.hidden ? SLOWEST_MS : this.everyMs * 2 ** this.failures
+    this.timer = setTimeout(() => this.poll(), untilTick(Math.min(pace, SLOWEST_MS)))
+  }
+
+  async poll() {
+    if (this.isStopped || this.isPolling || !this.root.isConnected) return
+    this.isPolling = true
+    try {
+      const answer = await askTogether(this.address)
+      Object.assign(this, { failures: 0, failedAt: null })
+      this.take(answer)
+    } catch (error) {
+      this.failures += 1
+      this.failedAt ??= new Date()
+      this.fail(error, this.failedAt)
+    }
+    this.isPolling = false
+    this.wait()
+  }
+}
+
 async function askGathered() {
-  const questions = gathered
-  gathered = []
+  const questions = gathered.splice(0, MOST_TOGETHER)
+  if (gathered.length) setTimeout(askGathered)
   if (questions.length === 1) {
     const [{ url, resolve, reject }] = questions
     return ask(url).then(resolve, reject)

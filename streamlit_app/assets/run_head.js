@@ -3,11 +3,10 @@
 
 // Scripts of one version belong together; the address of this one tells which it is.
 const load = (name) => import(new URL(name + new URL(import.meta.url).search, import.meta.url).href)
-const [{ askTogether, untilTick }, { make }, { buildBar, drawBar, drawTiles, lostText, set }] =
+const [{ Repeated }, { make }, { buildBar, drawBar, drawTiles, lostText, set }] =
   await Promise.all(["./asking.js", "./elements.js", "./run_numbers.js"].map(load))
 
 const POLL_MS = 1000
-const SLOWEST_POLL_MS = 10_000
 const APP_TITLE = document.title
 const heads = new WeakMap()
 
@@ -23,53 +22,28 @@ export default function (root, data, tell) {
 
 class Head {
   constructor(root, address) {
-    this.root = root
     this.address = address
-    this.failures = 0
     this.parts = build(root)
-    this.onVisible = () => this.poll()
+    this.asking = new Repeated(root, (now) => this.take(now), (error, failedAt) => {
+      this.parts.lost.textContent = lostText(error, failedAt)
+    })
   }
 
   /** What the page was drawn with. */
   start(now, tell) {
-    Object.assign(this, { drawn: now.revision, tell, isStopped: false })
-    document.addEventListener("visibilitychange", this.onVisible)
+    Object.assign(this, { drawn: now.revision, tell })
     this.draw(now)
-    this.wait(POLL_MS)
+    this.asking.start(this.address, POLL_MS, () => this.now.moves)
   }
 
   stop() {
-    this.isStopped = true
-    clearTimeout(this.timer)
-    document.removeEventListener("visibilitychange", this.onVisible)
+    this.asking.stop()
     showInTab("", null)
   }
 
-  wait(ms) {
-    clearTimeout(this.timer)
-    if (!this.isStopped && (this.now.moves || this.failures)) this.timer = setTimeout(() => this.poll(), untilTick(ms))
-  }
-
-  async poll() {
-    if (this.isStopped || this.isPolling || !this.root.isConnected) return
-    this.isPolling = true
-    try {
-      this.take(await askTogether(this.address))
-    } catch (error) {
-      this.failures += 1
-      this.failedAt ??= new Date()
-      this.parts.lost.textContent = lostText(error, this.failedAt)
-    }
-    this.isPolling = false
-    const pace = document.hidden ? SLOWEST_POLL_MS : POLL_MS
-    this.wait(Math.min(pace * 2 ** this.failures, SLOWEST_POLL_MS))
-  }
-
   take(now) {
-    this.failures = 0
-    this.failedAt = null
     this.parts.lost.textContent = ""
-    if (this.isStopped) return
+    if (this.asking.isStopped) return
     this.draw(now)
     if (now.revision !== this.drawn) this.tell("moved", true)
   }

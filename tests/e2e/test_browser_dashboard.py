@@ -1,12 +1,14 @@
 """The dashboard in a real browser: the queue is put in another order, on a desk and on a phone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.paths import RunPaths
 from core.run.phase import Phase
+from streamlit_app.routes.together import MAX_ASKED
 from tests.app.furnished import Furnished, progress
 from tests.app.test_verbs import answer, wishes
 from tests.e2e.browsing import app, browser_page
@@ -72,6 +74,20 @@ def test_the_queue_is_reordered_with_a_click_or_the_keyboard_and_news_are_seen(
         expect(page.get_by_role("heading", name="Paused")).to_be_visible()
         place.change(first, phase=Phase.QUEUED, position=1)
         expect(page.get_by_role("heading", name="Paused")).to_have_count(0)
+
+
+def test_more_runs_than_go_into_one_request_are_all_kept_up_to_date(tmp_path: Path) -> None:
+    place = Furnished(tmp_path)
+    runs = [
+        place.add_run(f"run {number}", Phase.RUNNING, stage="training", progress=progress(1))
+        for number in range(MAX_ASKED + 2)
+    ]
+    with app(place.workspace) as address, browser_page() as page:
+        page.goto(address)
+        expect(page.get_by_text("1 of 1,000 steps")).to_have_count(len(runs))
+        for run in runs:
+            place.change(run, progress=progress(70))
+        expect(page.get_by_text("70 of 1,000 steps")).to_have_count(len(runs))
 
 
 def button(page: Page, label: str, paths: RunPaths) -> Locator:
